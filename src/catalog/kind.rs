@@ -1,0 +1,91 @@
+//! The static part of a kind.
+
+use crate::model::{ProjectName, ServiceName};
+
+/// One kind of service.
+#[derive(Debug)]
+pub struct Kind {
+    /// Its name in `kind = "…"`, and the name of the file it is declared in.
+    pub name: &'static str,
+    /// What it is, in a sentence.
+    pub summary: &'static str,
+    /// The repository of its official image; `None` for the person's own image or build.
+    pub image: Option<&'static str>,
+    /// The releases it knows, the default one first. Empty where there is no image.
+    pub releases: &'static [Release],
+    /// How to make it from package registries, without an image registry.
+    pub recipe: Option<Recipe>,
+    /// The port it answers on.
+    pub port: Option<u16>,
+    /// What others may refer to as `${service.KEY}`.
+    pub offers: &'static [Offer],
+    /// The label of its route when the file gives none, such as `mail`.
+    pub route: Option<&'static str>,
+    /// Whether it runs to its end (a job) instead of for ever.
+    pub is_job: bool,
+}
+
+/// One release of a kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Release {
+    /// What a person writes, such as `17`.
+    pub version: &'static str,
+    /// The pinned tag of the official image, such as `17.6`.
+    pub tag: &'static str,
+}
+
+/// A Dockerfile with its files, embedded in the binary.
+#[derive(Debug, Clone, Copy)]
+pub struct Recipe {
+    /// The release it makes, in the words of [`Release::version`].
+    pub version: &'static str,
+    /// Paths and contents of the build context; one of them is `Dockerfile`. It begins with
+    /// `ARG BASE` / `FROM ${BASE}`, and finds the machine's CA bundle, possibly empty, in
+    /// `ca-bundle.crt`, which is added to the context.
+    pub files: &'static [(&'static str, &'static str)],
+    /// How long it takes on two cores and what it downloads, for people.
+    pub effort: &'static str,
+}
+
+/// A value that a service offers to others.
+#[derive(Debug, Clone, Copy)]
+pub struct Offer {
+    /// The key behind the dot.
+    pub key: &'static str,
+    /// What it is.
+    pub doc: &'static str,
+}
+
+/// Where images come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ImageSource {
+    /// Pulled from an image registry.
+    Registry,
+    /// Built from package registries with the kind's recipe.
+    Build,
+}
+
+/// What a kind is told of the project when it draws up its blueprint.
+#[derive(Debug, Clone)]
+pub struct Context<'a> {
+    /// The project.
+    pub project: &'a ProjectName,
+    /// The service; also its host name on the project's network.
+    pub service: &'a ServiceName,
+    /// The project's domain, such as `shop.localhost`.
+    pub domain: &'a str,
+    /// The release, as [`Release::version`].
+    pub version: &'a str,
+    /// Where its image comes from.
+    pub source: ImageSource,
+    /// Whether the production rules hold.
+    pub production: bool,
+    /// What the gateway is to serve, in the order of host names.
+    pub sites: &'a [super::Site],
+    /// The port on which the gateway answers HTTPS, as people type it.
+    pub https_port: u16,
+    /// The certificate for all of `sites`; `None` while there are none.
+    pub certificate: Option<&'a super::Certificate>,
+    /// The port the person gave for the service, for kinds that have none of their own.
+    pub port: Option<u16>,
+}

@@ -1,0 +1,153 @@
+//! Secret values, and the keyring that turns a [`Text`] into what it reads as.
+//!
+//! **Invariant:** nothing here can be printed. `Debug` shows a placeholder, there is no `Display`, and
+//! only [`Sensitive::expose`] hands the bytes out; the tidy test lists the rooms that may call it.
+
+use std::{collections::BTreeMap, fmt};
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use sha2::Sha256;
+
+use super::{Encoding, Part, SecretName, Text, digest::hex};
+
+/// Bytes that must not be shown: a secret, or a live value of which nobody knows what it is.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Sensitive(String);
+
+impl Sensitive {
+    /// Wraps a value.
+    pub fn new(value: impl Into<String>) -> Self {
+        Self(value.into())
+    }
+
+    /// Hands the value out. The caller answers for where it goes.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Sensitive {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(sensitive)")
+    }
+}
+
+/// A keyed hash (HMAC-SHA-256, 128 bits) of a value: equal values of one project have equal
+/// fingerprints, and without the project's key nothing can be learned from one.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Fingerprint(String);
+
+impl Fingerprint {
+    /// Reads a fingerprint that was stored with [`Fingerprint::as_str`].
+    pub fn stored(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// Returns all digits, for storing and comparing.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Returns the first four digits, for people.
+    pub fn short(&self) -> &str {
+        self.0.get(..4).unwrap_or(&self.0)
+    }
+}
+
+/// The project's secrets and its fingerprint key.
+#[derive(Clone, Default)]
+pub struct Keyring {
+    key: Option<Sensitive>,
+    values: BTreeMap<SecretName, Sensitive>,
+}
+
+impl fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.values.keys()).finish()
+    }
+}
+
+impl Keyring {
+    /// Makes a keyring; without a `key` nothing can be fingerprinted.
+    pub fn new(key: Option<Sensitive>, values: BTreeMap<SecretName, Sensitive>) -> Self {
+        Self { key, values }
+    }
+
+    /// Returns whether there is a key, that is, a vault.
+    pub fn is_present(&self) -> bool {
+        self.key.is_some()
+    }
+
+    /// Returns the value of one secret.
+    pub fn get(&self, name: &SecretName) -> Option<&Sensitive> {
+        self.values.get(name)
+    }
+
+    /// Returns the names of all secrets.
+    pub fn names(&self) -> impl Iterator<Item = &SecretName> {
+        self.values.keys()
+    }
+
+    /// Returns what `text` reads as, or `None` if one of its secrets is not known.
+    pub fn reveal(&self, text: &Text) -> Option<Sensitive> {
+        let mut out = String::new();
+        for part in &text.0 {
+            match part {
+                Part::Plain(plain) => out.push_str(plain),
+                Part::Secret(name, Encoding::Raw) => out.push_str(self.values.get(name)?.expose()),
+                Part::Secret(name, Encoding::Url) => {
+                    let value = self.values.get(name)?.expose();
+                    out.extend(utf8_percent_encode(value, NON_ALPHANUMERIC));
+                }
+            }
+        }
+        Some(Sensitive(out))
+    }
+
+    /// Returns the fingerprint of a value, or `None` without a key.
+    pub fn fingerprint(&self, value: &str) -> Option<Fingerprint> {
+        let key = self.key.as_ref()?;
+        let mut mac = Hmac::<Sha256>::new_from_slice(key.expose().as_bytes())
+            .expect("HMAC takes keys of any length");
+        mac.update(value.as_bytes());
+        Some(Fingerprint(hex(&mac.finalize().into_bytes()[..16])))
+    }
+
+    /// Returns `text` with every known secret of eight or more characters struck out. Shorter ones
+    /// would strike out ordinary words.
+    pub fn scrub(&self, text: &str) -> String {
+        self.values
+            .values()
+            .map(Sensitive::expose)
+            .filter(|value| value.len() >= 8)
+            .fold(text.to_owned(), |text, value| text.replace(value, "(secret)"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keyring() -> Keyring {
+        let name = SecretName::new("db").unwrap();
+        Keyring::new(
+            Some(Sensitive::new("k")),
+            BTreeMap::from([(name, Sensitive::new("p@ss/word"))]),
+        )
+    }
+
+    #[test]
+    fn secrets_are_encoded_for_urls_and_never_printed() {
+        let name = SecretName::new("db").unwrap();
+        let text = Text(vec![Part::Plain("pg://u:".into()), Part::Secret(name, Encoding::Url)]);
+        let keyring = keyring();
+        assert_eq!(keyring.reveal(&text).unwrap().expose(), "pg://u:p%40ss%2Fword");
+        assert!(!format!("{text:?}{keyring:?}{:?}", keyring.reveal(&text)).contains("ss"));
+    }
+
+    #[test]
+    fn scrubbing_strikes_known_secrets() {
+        assert_eq!(keyring().scrub("login p@ss/word failed"), "login (secret) failed");
+    }
+}

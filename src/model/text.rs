@@ -1,0 +1,79 @@
+//! Text that may contain secrets, without containing them.
+
+use super::SecretName;
+
+/// A text made of plain pieces and references to secrets. What it reads as is known only to a
+/// [`Keyring`](super::Keyring); a `Text` itself can be printed, stored and compared freely.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Text(pub Vec<Part>);
+
+/// A piece of a [`Text`].
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Part {
+    /// Text as it is.
+    Plain(String),
+    /// The value of a secret, put in with an encoding.
+    Secret(SecretName, Encoding),
+}
+
+/// How a secret's value is written into the text around it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Encoding {
+    /// As it is.
+    Raw,
+    /// Percent-encoded, for a part of a URL.
+    Url,
+}
+
+impl Text {
+    /// Returns a text without secrets.
+    pub fn plain(text: impl Into<String>) -> Self {
+        Self(vec![Part::Plain(text.into())])
+    }
+
+    /// Returns a text that is one secret.
+    pub fn secret(name: SecretName) -> Self {
+        Self(vec![Part::Secret(name, Encoding::Raw)])
+    }
+
+    /// Returns the text, if there is no secret in it.
+    pub fn as_plain(&self) -> Option<String> {
+        self.0
+            .iter()
+            .map(|part| match part {
+                Part::Plain(text) => Some(text.as_str()),
+                Part::Secret(..) => None,
+            })
+            .collect()
+    }
+
+    /// Returns the secrets in it, in the order of their appearance.
+    pub fn secrets(&self) -> impl Iterator<Item = &SecretName> {
+        self.0.iter().filter_map(|part| match part {
+            Part::Plain(_) => None,
+            Part::Secret(name, _) => Some(name),
+        })
+    }
+
+    /// Adds `other` behind this text.
+    pub fn push(&mut self, other: Text) {
+        self.0.extend(other.0);
+    }
+
+    /// Adds plain text behind this text.
+    pub fn push_str(&mut self, text: &str) {
+        self.0.push(Part::Plain(text.to_owned()));
+    }
+}
+
+impl From<&str> for Text {
+    fn from(text: &str) -> Self {
+        Self::plain(text)
+    }
+}
+
+impl From<String> for Text {
+    fn from(text: String) -> Self {
+        Self::plain(text)
+    }
+}

@@ -1,0 +1,324 @@
+//! The parts of a snapshot.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Applied, Record};
+use crate::{
+    desired::{Fields, Files, InnerDriver, InnerResource, Path},
+    model::{ImageRef, Inner, Instance, ResourceId, Sensitive},
+};
+
+/// What to look at. Derived from the desired state, so that an engine need not know it.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// The project's id, as in ownership labels.
+    pub project_id: String,
+    /// The instance.
+    pub instance: Option<Instance>,
+    /// What the names of this project's objects begin with.
+    pub prefix: String,
+    /// Names that matter even when the object there is not ours.
+    pub names: BTreeSet<ResourceId>,
+    /// Images wanted.
+    pub images: BTreeSet<ImageRef>,
+    /// Sets of files to look for.
+    pub files: Vec<Files>,
+    /// Things inside services to look for.
+    pub inner: Vec<InnerResource>,
+    /// Whether to read the contents of files, or only their size and time (60 times faster).
+    pub contents: bool,
+}
+
+/// One look at an engine.
+#[derive(Debug, Clone, Default)]
+pub struct Observed {
+    /// When, in milliseconds since 1970.
+    pub at: u64,
+    /// The engine itself.
+    pub engine: EngineFacts,
+    /// Our containers, and others' at names we want; by name.
+    pub containers: Vec<SeenContainer>,
+    /// Likewise networks. Two of one name are possible.
+    pub networks: Vec<SeenNetwork>,
+    /// Likewise volumes.
+    pub volumes: Vec<SeenVolume>,
+    /// The images asked for that are there.
+    pub images: BTreeMap<String, SeenImage>,
+    /// What containers inherit from their image, by image id. An id without an entry is gone.
+    pub image_defaults: BTreeMap<String, Fields>,
+    /// Files by resource. Absent when there is no container through which to look.
+    pub files: BTreeMap<ResourceId, SeenFiles>,
+    /// Things inside services, by container name.
+    pub inner: BTreeMap<String, InnerState>,
+    /// The project's memory.
+    pub record: Option<Record>,
+    /// Ports published by containers that are not ours.
+    pub ports: Vec<PortHolder>,
+}
+
+/// Facts about the engine.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EngineFacts {
+    /// Its name and version, such as `docker 20.10`.
+    pub name: String,
+    /// The API version spoken, such as `1.41`.
+    pub api: String,
+    /// Where it was reached.
+    pub address: String,
+    /// Its own identity, which survives restarts.
+    pub id: String,
+    /// Memory of its machine in bytes; 0 when unknown.
+    pub memory: u64,
+    /// Processors of its machine; 0 when unknown.
+    pub cpus: u32,
+    /// Whether limits and restart policies can be changed in place.
+    pub updates_in_place: bool,
+}
+
+/// A live value. It has no type: it may be a secret that somebody typed by hand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Live {
+    /// The value itself.
+    Text(Sensitive),
+    /// A salted verifier of a password, which can be checked against a password and nothing else.
+    Verifier(Sensitive),
+}
+
+/// Live values in the same canonical texts as [`Fields`].
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LiveFields(pub BTreeMap<Path, Live>);
+
+/// Whose an object is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Owner {
+    /// Ours, by its labels.
+    Ours {
+        /// The resource it says it is.
+        resource: Option<ResourceId>,
+        /// What it was created with; `None` when the label is missing or cannot be read.
+        applied: Option<Applied>,
+    },
+    /// Not ours.
+    Foreign,
+}
+
+/// A container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenContainer {
+    /// Its id.
+    pub id: String,
+    /// Its name, without the slash in front.
+    pub name: String,
+    /// Whose it is.
+    pub owner: Owner,
+    /// The id of its image.
+    pub image_id: String,
+    /// When it was created, as the engine writes it; later sorts later.
+    pub created: String,
+    /// Its compared values, the state included. The value of `image` is the reference it was created
+    /// from.
+    pub fields: LiveFields,
+    /// What it is doing.
+    pub state: State,
+    /// What the engine's health check says.
+    pub health: Option<Health>,
+    /// How often the engine started it again.
+    pub restarts: u64,
+    /// When it was started, as the engine writes it; empty when never.
+    pub started: String,
+    /// Volumes without a name of their own, by path: they are carried over when it is replaced.
+    pub anonymous: BTreeMap<String, String>,
+    /// Its address on each network, when running.
+    pub addresses: BTreeMap<String, String>,
+}
+
+/// What a container is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum State {
+    /// Never started.
+    Created,
+    /// Running.
+    Running,
+    /// Frozen.
+    Paused,
+    /// Between two starts of a crash loop.
+    Restarting {
+        /// The code of the last exit.
+        code: i64,
+    },
+    /// Ended.
+    Exited {
+        /// The exit code.
+        code: i64,
+        /// Whether it was killed for want of memory.
+        oom: bool,
+    },
+    /// Half removed.
+    Dead,
+}
+
+/// What the engine's health check says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Health {
+    /// Not known yet.
+    Starting,
+    /// Good.
+    Healthy,
+    /// Bad.
+    Unhealthy,
+}
+
+/// A network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenNetwork {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Whose it is.
+    pub owner: Owner,
+    /// When it was created, as the engine writes it.
+    pub created: String,
+    /// Its compared values.
+    pub fields: LiveFields,
+    /// Names of the containers on it.
+    pub members: BTreeSet<String>,
+}
+
+/// A volume.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenVolume {
+    /// Its name.
+    pub name: String,
+    /// Whose it is.
+    pub owner: Owner,
+    /// Its compared values.
+    pub fields: LiveFields,
+    /// Whether it holds nothing but files that nself can write again.
+    pub disposable: bool,
+}
+
+/// An image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenImage {
+    /// Its id.
+    pub id: String,
+    /// The digest of what we built it from, if we did.
+    pub built_from: Option<String>,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+/// A set of files as it is in a volume.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SeenFiles {
+    /// What `current` points at: the digest of the set it was written from.
+    pub current: Option<String>,
+    /// The wanted files that are there, by path.
+    pub files: BTreeMap<String, FileStat>,
+}
+
+/// A file as it is in a volume.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileStat {
+    /// Its size in bytes.
+    pub size: u64,
+    /// Its permission bits.
+    pub mode: u32,
+    /// Whether its time is the one that nself gives to every file it writes.
+    pub untouched: bool,
+    /// What it reads as; `None` when not asked for.
+    pub content: Option<Sensitive>,
+}
+
+/// What is known of the inside of a service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InnerState {
+    /// It was asked.
+    Seen(BTreeMap<Inner, LiveFields>),
+    /// It does not run.
+    NotRunning,
+    /// It runs and did not answer; says why.
+    Failed(String),
+}
+
+/// A port of the host that somebody else's container has.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PortHolder {
+    /// The address; `0.0.0.0` for all.
+    pub address: String,
+    /// The port.
+    pub port: u16,
+    /// The container's name.
+    pub container: String,
+}
+
+impl Request {
+    /// Returns the inner resources grouped by the container they are seen through.
+    pub fn inner_by_container(&self) -> BTreeMap<&str, (&InnerDriver, Vec<&InnerResource>)> {
+        let mut groups = BTreeMap::new();
+        for inner in &self.inner {
+            let (_, members) = groups
+                .entry(inner.container.as_str())
+                .or_insert_with(|| (&inner.driver, Vec::new()));
+            members.push(inner);
+        }
+        groups
+    }
+}
+
+impl Live {
+    /// Wraps a value.
+    pub fn text(value: impl ToString) -> Self {
+        Self::Text(Sensitive::new(value.to_string()))
+    }
+}
+
+impl LiveFields {
+    /// Adds a value.
+    pub fn insert(&mut self, path: Path, value: impl ToString) {
+        self.0.insert(path, Live::text(value));
+    }
+
+    /// Returns the value at `path`.
+    pub fn get(&self, path: &Path) -> Option<&Live> {
+        self.0.get(path)
+    }
+}
+
+impl Owner {
+    /// Returns the resource an object of ours says it is.
+    pub fn resource(&self) -> Option<&ResourceId> {
+        match self {
+            Self::Ours { resource, .. } => resource.as_ref(),
+            Self::Foreign => None,
+        }
+    }
+
+    /// Returns what the object was created with.
+    pub fn applied(&self) -> Option<&Applied> {
+        match self {
+            Self::Ours { applied, .. } => applied.as_ref(),
+            Self::Foreign => None,
+        }
+    }
+
+    /// Returns whether it is ours.
+    pub fn is_ours(&self) -> bool {
+        matches!(self, Self::Ours { .. })
+    }
+}
+
+impl std::fmt::Display for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Created => f.write_str("created"),
+            Self::Running => f.write_str("running"),
+            Self::Paused => f.write_str("paused"),
+            Self::Restarting { code } => write!(f, "restarting {code}"),
+            Self::Exited { code, oom: false } => write!(f, "exited {code}"),
+            Self::Exited { code, oom: true } => write!(f, "exited {code}, out of memory"),
+            Self::Dead => f.write_str("dead"),
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Plans.
+mod op;
+pub use op::{Op, Target};
