@@ -8,3 +8,4 @@ pub mod diff;
 pub mod plan;
 pub mod engine;
 pub mod controller;
+pub mod report;
