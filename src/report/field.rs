@@ -78,7 +78,7 @@ impl Row {
         } else {
             // What does not fit goes below, to the same column; nothing is cut off.
             let below = " ".repeat(path_width);
-            format!("{indent}{path}  {values}\n{indent}{below}  {tail}")
+            format!("{indent}{path}  {}\n{indent}{below}  {tail}", values.trim_end())
         };
         out.truncate(out.trim_end().len());
         out.push('\n');
@@ -103,7 +103,7 @@ impl Row {
 fn why(field: &FieldChange) -> String {
     let place = field.origin.as_ref().map(crate::model::Origin::brief);
     match (field.mover, place) {
-        (Mover::You, place) => place.unwrap_or_default(),
+        (Mover::You | Mover::Unknown, place) => place.unwrap_or_default(),
         (Mover::Drift, None) => "changed behind our back".to_owned(),
         (Mover::Drift, Some(place)) => {
             let wanted = shown(&field.path, &field.after);
@@ -114,7 +114,6 @@ fn why(field: &FieldChange) -> String {
         (Mover::Both, place) => {
             format!("changed behind our back and in {}", place.as_deref().unwrap_or("the file"))
         }
-        (Mover::Unknown, place) => place.unwrap_or_default(),
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::{
     desired::{Field, Fields, Path, Value},
-    diff::{Change, Effect, Shown},
+    diff::{Action, Change, Effect, FieldChange, Mover, Shown},
     model::ResourceId,
     plan::Plan,
     report::{
@@ -80,10 +80,13 @@ impl ResourceChange {
     pub(super) fn of(plan: &Plan, change: &Change, wanted: Option<&Fields>) -> Self {
         let verdict = Verdict::of(plan, change);
         let actions = actions(plan, change, verdict);
-        let after = wanted.map(Side::of).map(|side| side.with(change, |field| &field.after));
-        let before = match change.action {
-            crate::diff::Action::Create => None,
-            _ => Some(wanted.map(Side::of).unwrap_or_default().with(change, |f| &f.before)),
+        let side = |pick: fn(&FieldChange) -> &Shown| {
+            Some(wanted.map(Side::of).unwrap_or_default().with(change, pick))
+        };
+        let (before, after) = match change.action {
+            Action::Create => (None, side(|field| &field.after)),
+            Action::Remove => (side(|field| &field.before), None),
+            _ => (side(|field| &field.before), side(|field| &field.after)),
         };
         let forces = |effect: Effect| matches!(effect, Effect::Recreate | Effect::DataAtRisk);
         let forcing = change.fields.iter().filter(|field| forces(field.effect));
@@ -110,13 +113,16 @@ impl ResourceChange {
     /// Returns what moved behind our back: from the last applied values to the live ones.
     pub(super) fn drifted(change: &Change, wanted: Option<&Fields>) -> Self {
         let base = || wanted.map(Side::of).unwrap_or_default();
-        let before = base().with(change, |field| field.last.as_ref().unwrap_or(&field.after));
+        // What only the file moved is no drift: such a field is on both sides as it is live.
+        let before = base().with(change, |field| match (field.mover, &field.last) {
+            (Mover::You, _) => &field.before,
+            (_, Some(last)) => last,
+            (_, None) => &field.after,
+        });
         let after = base().with(change, |field| &field.before);
         let (actions, before, after) = match change.action {
-            crate::diff::Action::Create => (vec!["delete"], Some(before), None),
-            crate::diff::Action::Remove | crate::diff::Action::Conflict => {
-                (vec!["create"], None, Some(after))
-            }
+            Action::Create => (vec!["delete"], Some(before), None),
+            Action::Remove | Action::Conflict => (vec!["create"], None, Some(after)),
             _ => (vec!["update"], Some(before), Some(after)),
         };
         Self::new(&change.id, actions, before, after, None)
@@ -160,14 +166,14 @@ impl PlannedResource {
 
 fn actions(plan: &Plan, change: &Change, verdict: Verdict) -> Vec<&'static str> {
     match (verdict, change.action) {
-        (Verdict::Held | Verdict::Blocked, crate::diff::Action::Remove) | (Verdict::Remove, _) => {
+        (Verdict::Held | Verdict::Blocked, Action::Remove) | (Verdict::Remove, _) => {
             vec!["delete"]
         }
-        (Verdict::Held | Verdict::Blocked, crate::diff::Action::Create) | (Verdict::Create, _) => {
+        (Verdict::Held | Verdict::Blocked, Action::Create) | (Verdict::Create, _) => {
             vec!["create"]
         }
         (Verdict::Pull | Verdict::Build, _) => match change.action {
-            crate::diff::Action::Create => vec!["create"],
+            Action::Create => vec!["create"],
             _ => vec!["update"],
         },
         (Verdict::Recreate | Verdict::Held, _) => match verdict::starts_first(plan, &change.id) {
@@ -212,7 +218,7 @@ impl Side {
         side
     }
 
-    fn with(mut self, change: &Change, pick: fn(&crate::diff::FieldChange) -> &Shown) -> Self {
+    fn with(mut self, change: &Change, pick: fn(&FieldChange) -> &Shown) -> Self {
         for field in &change.fields {
             self.set(&field.path, pick(field));
         }
