@@ -7,4 +7,5 @@ pub mod observed;
 pub mod diff;
 pub mod plan;
 pub mod engine;
+pub mod apply;
 pub mod controller;
