@@ -71,8 +71,3 @@ pub enum Attribute {
 
 /// What is inside a service, of the things asked for.
 pub type Inside = BTreeMap<Inner, BTreeMap<String, Attribute>>;
-
-/// Returns whether `password` is the one behind `verifier`.
-pub fn verifies(password: &str, verifier: &str) -> bool {
-    password == verifier
-}

@@ -12,7 +12,7 @@ mod probe;
 pub use blueprint::{
     Blueprint, Certificate, Check, DataVolume, File, Generated, InnerSpec, Reload, Route, Site,
 };
-pub use inner::{Attribute, InnerDriver, Inside, Statement, verifies};
+pub use inner::{Attribute, InnerDriver, Inside, Statement};
 pub use kind::{Context, ImageSource, Kind, Offer, Recipe, Release};
 pub use postgres::verifies;
 pub use probe::{HealthCheck, Probe};
