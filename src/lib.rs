@@ -7,5 +7,6 @@ pub mod observed;
 pub mod diff;
 pub mod plan;
 pub mod engine;
+pub mod apply;
 pub mod controller;
 pub mod report;
