@@ -10,6 +10,7 @@
 )]
 
 mod drift;
+mod error;
 mod field;
 pub mod graph;
 pub mod json;
@@ -23,6 +24,7 @@ mod value;
 mod verdict;
 
 pub use drift::drift;
+pub use error::error;
 pub use outcome::{Ending, ending, outcome};
 pub use plan::plan;
 pub use progress::{brief, line, step};
