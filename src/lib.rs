@@ -6,6 +6,7 @@ pub mod desired;
 pub mod observed;
 pub mod diff;
 pub mod plan;
+pub mod source;
 pub mod engine;
 pub mod apply;
 pub mod controller;

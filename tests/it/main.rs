@@ -1,1 +1,5 @@
-fn main() {}
+//! The integration tests, one binary.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop where it stands")]
+
+mod converge;
+mod world;
