@@ -7,3 +7,4 @@ pub mod desired;
 pub mod observed;
 pub mod plan;
 pub mod engine;
+pub mod report;

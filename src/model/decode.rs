@@ -315,6 +315,25 @@ pub fn word(node: &Node, words: &[&str], problems: &mut Vec<Diagnostic>) -> Opti
     found
 }
 
+/// Reads a type from text; `wanted` says what the text should be. For
+/// [`decode_text!`](crate::decode_text).
+pub fn text<T>(node: &Node, wanted: &str, problems: &mut Vec<Diagnostic>) -> Option<T>
+where
+    T: std::str::FromStr<Err: std::fmt::Display>,
+{
+    let NodeValue::String(text) = &node.value else {
+        return node.mismatch(&format!("{wanted}, in quotes"), problems);
+    };
+    match text.parse() {
+        Ok(value) => Some(value),
+        Err(error) => {
+            let problem = Diagnostic::error("bad-value", error.to_string());
+            problems.push(problem.at(&node.origin, ""));
+            None
+        }
+    }
+}
+
 impl<T: Decode> Decode for Option<T> {
     fn shape() -> Shape {
         T::shape()
@@ -427,22 +446,19 @@ macro_rules! decode_integer {
 // Port 0 and zero replicas mean nothing here, so the unsigned types begin at one.
 decode_integer! { u16, 1; u32, 1; i32, i64::from(i32::MIN); }
 
+/// Declares types that are read from text, each with the words for what the text should be.
+#[macro_export]
 macro_rules! decode_text {
     ($($type:ty, $words:literal;)*) => {$(
-        impl Decode for $type {
-            fn shape() -> Shape {
-                Shape::Text($words)
+        impl $crate::model::decode::Decode for $type {
+            fn shape() -> $crate::model::decode::Shape {
+                $crate::model::decode::Shape::Text($words)
             }
-            fn decode(node: &Node, problems: &mut Vec<Diagnostic>) -> Option<Self> {
-                let NodeValue::String(text) = &node.value else {
-                    return node.mismatch(concat!($words, ", in quotes"), problems);
-                };
-                text.parse()
-                    .map_err(|error: <$type as std::str::FromStr>::Err| {
-                        let problem = Diagnostic::error("bad-value", error.to_string());
-                        problems.push(problem.at(&node.origin, ""));
-                    })
-                    .ok()
+            fn decode(
+                node: &$crate::model::decode::Node,
+                problems: &mut Vec<$crate::model::Diagnostic>,
+            ) -> Option<Self> {
+                $crate::model::decode::text(node, $words, problems)
             }
         }
     )*};

@@ -1,1 +1,6 @@
-fn main() {}
+//! The integration tests, one binary.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, missing_docs, reason = "these are tests")]
+
+mod case;
+mod examples;
+mod spec;
