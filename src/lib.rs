@@ -1,10 +1,12 @@
 //! nself.
-#[macro_use]
 pub mod model;
 pub mod catalog;
 pub mod spec;
 pub mod desired;
 pub mod observed;
+pub mod diff;
 pub mod plan;
 pub mod engine;
+pub mod apply;
+pub mod controller;
 pub mod report;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::postgres::sql;
 use crate::model::{Inner, Sensitive};
 
 /// How to talk to a service.
@@ -14,6 +15,37 @@ pub enum InnerDriver {
         /// The database that always exists.
         database: String,
     },
+}
+
+impl InnerDriver {
+    /// Returns what to run to see the things asked for. It changes nothing.
+    pub fn look(&self, wanted: &[&Inner]) -> Statement {
+        match self {
+            Self::Postgres { role, database } => sql::look(role, database, wanted),
+        }
+    }
+
+    /// Reads what [`look`](Self::look) put out. What was asked for and is not in the result is not
+    /// there; output that ends early is an error, whatever was in it.
+    pub fn read(&self, output: &str) -> Result<Inside, String> {
+        match self {
+            Self::Postgres { .. } => sql::read(output),
+        }
+    }
+
+    /// Returns what to run to bring `inner` to these attributes, whatever it is now.
+    pub fn ensure(&self, inner: &Inner, attributes: &BTreeMap<String, Sensitive>) -> Statement {
+        match self {
+            Self::Postgres { role, database } => sql::ensure(role, database, inner, attributes),
+        }
+    }
+
+    /// Returns what to run to remove `inner`. What others hang on stays, and the command fails.
+    pub fn remove(&self, inner: &Inner) -> Statement {
+        match self {
+            Self::Postgres { role, database } => sql::remove(role, database, inner),
+        }
+    }
 }
 
 /// A command to run inside a container. What is secret goes in through standard input, since engines

@@ -78,11 +78,15 @@ pub struct Context<'a> {
     pub version: &'a str,
     /// Where its image comes from.
     pub source: ImageSource,
+    /// Whether the person named the image, of which the kind knows nothing but its contract.
+    pub own_image: bool,
     /// Whether the production rules hold.
     pub production: bool,
     /// What the gateway is to serve, in the order of host names.
     pub sites: &'a [super::Site],
-    /// The port on which the gateway answers HTTPS, as people type it.
+    /// The host's port on which the gateway answers HTTP, as people type it.
+    pub http_port: u16,
+    /// The host's port on which the gateway answers HTTPS, as people type it.
     pub https_port: u16,
     /// The certificate for all of `sites`; `None` while there are none.
     pub certificate: Option<&'a super::Certificate>,

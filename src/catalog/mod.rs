@@ -14,6 +14,7 @@ pub use blueprint::{
 };
 pub use inner::{Attribute, InnerDriver, Inside, Statement};
 pub use kind::{Context, ImageSource, Kind, Offer, Recipe, Release};
+pub use postgres::verifies;
 pub use probe::{HealthCheck, Probe};
 
 use crate::model::{
@@ -87,7 +88,11 @@ macro_rules! kinds {
 
 kinds! {
     container => Container,
+    gateway => Gateway,
     job => Job,
+    mailpit => Mailpit,
+    postgres => Postgres,
+    redis => Redis,
 }
 
 impl Kind {

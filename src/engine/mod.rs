@@ -4,6 +4,8 @@
 //! world in memory with Docker's refusals; `faulty` makes any engine fail on a schedule.
 
 mod error;
+pub mod faulty;
+pub mod sim;
 
 pub use error::{Cause, Error, Evidence, Refusal};
 

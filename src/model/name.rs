@@ -2,6 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
+use super::Digest;
+
 /// Why a text is not a name; the text says what a name must look like.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -63,6 +65,28 @@ name! {
     VariableName, identifier
 }
 
+impl SecretName {
+    /// Returns the name of the secret that holds the password of `role` in `service`, or of the
+    /// service itself: `postgres_reporter_password`. Names of roles may hold anything, so one that
+    /// had to be changed or cut carries a digest that keeps it apart from others.
+    pub fn password(service: &ServiceName, role: Option<&str>) -> Self {
+        let plain: String = service
+            .as_str()
+            .chars()
+            .chain(role.into_iter().flat_map(|role| std::iter::once('_').chain(role.chars())))
+            .map(|c| if matches!(c, 'a'..='z' | '0'..='9' | '_') { c } else { '_' })
+            .collect();
+        let is_whole = role.is_none_or(|role| plain.ends_with(role)) && plain.len() <= 50;
+        if is_whole {
+            return Self(format!("{plain}_password"));
+        }
+        let whole = format!("{service} {}", role.unwrap_or_default());
+        let digest = Digest::of(whole.as_bytes());
+        let start = &plain[..plain.len().min(36)];
+        Self(format!("{start}_{}_password", digest.short()))
+    }
+}
+
 /// With the project, instance, service and what we add (`.next`, `-config`) a name stays under the
 /// 63 characters of a DNS label for any two of them at this length.
 const LONGEST_LABEL: usize = 40;
@@ -117,6 +141,18 @@ fn identifier(text: &str) -> Result<(), InvalidName> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn passwords_have_good_names_whatever_the_role() {
+        let service = ServiceName::new("my-db").unwrap();
+        let name = |role| SecretName::password(&service, role);
+        assert_eq!(name(None).as_str(), "my_db_password");
+        assert_eq!(name(Some("reporter")).as_str(), "my_db_reporter_password");
+        assert_ne!(name(Some("we\"ird")), name(Some("we_ird")));
+        for role in ["we\"ird", "Größe", &"x".repeat(63)] {
+            SecretName::new(name(Some(role)).as_str()).unwrap();
+        }
+    }
 
     #[test]
     fn service_names_leave_room_for_replicas() {

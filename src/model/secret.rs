@@ -6,10 +6,9 @@
 use std::{collections::BTreeMap, fmt};
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::Sha256;
 
-use super::{Encoding, Part, SecretName, Text, digest::hex};
+use super::{Part, SecretName, Text, digest::hex};
 
 /// Bytes that must not be shown: a secret, or a live value of which nobody knows what it is.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -95,10 +94,8 @@ impl Keyring {
         for part in &text.0 {
             match part {
                 Part::Plain(plain) => out.push_str(plain),
-                Part::Secret(name, Encoding::Raw) => out.push_str(self.values.get(name)?.expose()),
-                Part::Secret(name, Encoding::Url) => {
-                    let value = self.values.get(name)?.expose();
-                    out.extend(utf8_percent_encode(value, NON_ALPHANUMERIC));
+                Part::Secret(name, encoding) => {
+                    out.push_str(&encoding.apply(self.values.get(name)?.expose()));
                 }
             }
         }
@@ -128,6 +125,7 @@ impl Keyring {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Encoding;
 
     fn keyring() -> Keyring {
         let name = SecretName::new("db").unwrap();

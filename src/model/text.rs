@@ -1,5 +1,9 @@
 //! Text that may contain secrets, without containing them.
 
+use std::{borrow::Cow, fmt::Write as _};
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
 use super::SecretName;
 
 /// A text made of plain pieces and references to secrets. What it reads as is known only to a
@@ -23,6 +27,33 @@ pub enum Encoding {
     Raw,
     /// Percent-encoded, for a part of a URL.
     Url,
+    /// With backslashes before `"` and `\` and for control characters, for a place between double quotes.
+    Quoted,
+}
+
+/// What is written as it is in a part of a URL.
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+impl Encoding {
+    /// Returns `value` as it is written into the text around it.
+    pub fn apply(self, value: &str) -> Cow<'_, str> {
+        match self {
+            Self::Raw => value.into(),
+            Self::Url => utf8_percent_encode(value, UNRESERVED).into(),
+            Self::Quoted => {
+                let mut out = String::with_capacity(value.len());
+                for c in value.chars() {
+                    match c {
+                        '"' | '\\' => out.extend(['\\', c]),
+                        c if c.is_ascii_control() => write!(out, "\\x{:02x}", u32::from(c))
+                            .expect("writing to a String cannot fail"),
+                        c => out.push(c),
+                    }
+                }
+                out.into()
+            }
+        }
+    }
 }
 
 impl Text {

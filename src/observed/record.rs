@@ -29,8 +29,8 @@ pub struct Record {
     pub suspended: BTreeSet<ServiceName>,
     /// Names of objects that are ours although their labels do not say so.
     pub adopted: BTreeSet<ResourceId>,
-    /// The image id each reference stood for.
-    pub images: BTreeMap<String, String>,
+    /// Containers that were started and have not been seen ready.
+    pub unready: BTreeSet<ResourceId>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -44,8 +44,7 @@ struct Wire {
     loaded: BTreeMap<String, String>,
     suspended: Vec<String>,
     adopted: Vec<String>,
-    #[serde(default)]
-    images: BTreeMap<String, String>,
+    unready: Vec<String>,
 }
 
 impl Record {
@@ -60,7 +59,7 @@ impl Record {
             loaded,
             suspended,
             adopted,
-            images,
+            unready,
         } = self;
         let wire = Wire {
             v: 1,
@@ -72,7 +71,7 @@ impl Record {
             loaded: loaded.iter().map(|(id, digest)| (id.to_string(), digest.clone())).collect(),
             suspended: suspended.iter().map(ToString::to_string).collect(),
             adopted: adopted.iter().map(ToString::to_string).collect(),
-            images: images.clone(),
+            unready: unready.iter().map(ToString::to_string).collect(),
         };
         serde_json::to_string(&wire).expect("a record is always JSON")
     }
@@ -101,7 +100,7 @@ impl Record {
                 .collect(),
             suspended: wire.suspended.iter().filter_map(|name| name.parse().ok()).collect(),
             adopted: ids(&wire.adopted),
-            images: wire.images,
+            unready: ids(&wire.unready),
         })
     }
 }

@@ -1,3 +1,138 @@
-//! Plans.
+//! From differences to steps, holds and reasons.
+//!
+//! A plan is a value: the same input gives the same bytes. Each step is one engine call with its reason.
+//! Destructive or unclear changes are held, with what would release them; nothing here asks anybody.
+
+mod container;
+mod draft;
+mod event;
 mod op;
+mod planner;
+mod record;
+
+pub use event::{Applied, Event, Failure, Outcome};
 pub use op::{Op, Target};
+pub use planner::plan;
+pub use record::{ownership_labels, record_after};
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    diff::Changes,
+    model::ResourceId,
+    observed::{EngineFacts, Record},
+};
+
+/// What is to be done, in order, and what is not done without a word.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// The project, as people call it: `shop`, or `shop · prod`.
+    pub title: String,
+    /// The engine that was looked at.
+    pub engine: EngineFacts,
+    /// The differences behind the steps.
+    pub changes: Changes,
+    /// The steps. A step's id is its place in this list, and it only waits for earlier ones.
+    pub steps: Vec<Step>,
+    /// Changes that are not made until a person releases them.
+    pub held: Vec<Held>,
+    /// Changes that are not made because what they need is held.
+    pub blocked: BTreeMap<ResourceId, ResourceId>,
+    /// The project's memory while the steps run: what a crash would leave behind.
+    pub intent: Record,
+    /// The generation before.
+    pub generation: u64,
+}
+
+/// One engine call.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// The resource it is for.
+    pub group: ResourceId,
+    /// The call.
+    pub op: Op,
+    /// Why, in a clause.
+    pub why: String,
+    /// The steps that must have succeeded, by their place in the list.
+    pub after: BTreeSet<usize>,
+    /// What to do, in order, if this step fails: it brings back what worked before.
+    pub on_failure: Vec<Op>,
+}
+
+/// A change that waits for a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// The resource.
+    pub id: ResourceId,
+    /// What would happen, such as `would delete it with all that is in it`.
+    pub what: String,
+    /// What releases it, such as `remove:volume/shop-postgres-data`.
+    pub release: Release,
+}
+
+/// A person's word that a held change may be made.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Release {
+    /// What may be done.
+    pub verb: Verb,
+    /// To what.
+    pub id: ResourceId,
+}
+
+/// What a release allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verb {
+    /// To remove it.
+    Remove,
+    /// To put ours in the place of what is there.
+    Replace,
+    /// To take what is there as ours.
+    Adopt,
+}
+
+/// What a person allowed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Policy {
+    /// Releases, each by name.
+    pub allow: BTreeSet<Release>,
+}
+
+impl Plan {
+    /// Returns whether there is nothing to do and nothing held.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty() && self.held.is_empty() && self.blocked.is_empty()
+    }
+}
+
+impl Verb {
+    /// Returns the word used with `--allow`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Remove => "remove",
+            Self::Replace => "replace",
+            Self::Adopt => "adopt",
+        }
+    }
+}
+
+impl std::fmt::Display for Release {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.verb.word(), self.id)
+    }
+}
+
+impl std::str::FromStr for Release {
+    type Err = crate::model::InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let unknown = || {
+            crate::model::InvalidName(format!(
+                "`{text}` is not a release, such as remove:volume/shop-postgres-data"
+            ))
+        };
+        let (verb, id) = text.split_once(':').ok_or_else(unknown)?;
+        let verbs = [Verb::Remove, Verb::Replace, Verb::Adopt];
+        let verb = verbs.into_iter().find(|v| v.word() == verb).ok_or_else(unknown)?;
+        Ok(Self { verb, id: id.parse()? })
+    }
+}

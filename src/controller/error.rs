@@ -1,0 +1,48 @@
+//! How a pass fails as a whole.
+
+use std::path::PathBuf;
+
+use crate::{engine, model::Diagnostic};
+
+/// Why there is no plan, or no apply.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The configuration has mistakes.
+    #[error("the configuration has mistakes")]
+    Configuration {
+        /// All of them.
+        diagnostics: Vec<Diagnostic>,
+        /// The texts behind their spans, by file name.
+        sources: Vec<(std::sync::Arc<str>, String)>,
+    },
+    /// A file of the project cannot be read or written.
+    #[error("{what} {path}")]
+    File {
+        /// What was attempted, such as `cannot read`.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        cause: std::io::Error,
+    },
+    /// Objects of the project run, and their secrets are not here.
+    #[error("{project} runs on this engine, and its secrets are not in {vault}")]
+    VaultMissing {
+        /// The project.
+        project: String,
+        /// Where they would be.
+        vault: PathBuf,
+    },
+    /// The engine failed.
+    #[error(transparent)]
+    Engine(#[from] engine::Error),
+    /// Somebody else is applying.
+    #[error("{project} is being applied by {holder}")]
+    Locked {
+        /// The project.
+        project: String,
+        /// Who, since when, where.
+        holder: String,
+    },
+}

@@ -1,0 +1,207 @@
+//! What differs, as data.
+
+use std::collections::BTreeSet;
+
+use super::Effect;
+use crate::{
+    desired::Path,
+    model::{Fingerprint, Origin, ResourceId},
+};
+
+/// All differences, and what was found equal.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Changes {
+    /// The differences, in the order of their resources.
+    pub changes: Vec<Change>,
+    /// Resources that are as they should be.
+    pub unchanged: BTreeSet<ResourceId>,
+    /// What a person should know although nothing is to be done about it.
+    pub notes: Vec<Note>,
+}
+
+/// One resource that is not as it should be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    /// The resource.
+    pub id: ResourceId,
+    /// What is to be done.
+    pub action: Action,
+    /// Why, in a clause such as `not on this engine`.
+    pub reason: String,
+    /// Who is behind it, where it is about the whole resource and not about fields.
+    pub mover: Option<Mover>,
+    /// The fields that differ.
+    pub fields: Vec<FieldChange>,
+    /// The live object, if there is one.
+    pub subject: Option<Subject>,
+    /// Further live objects that claim to be this resource: from an interrupted replacement, or made by
+    /// somebody else.
+    pub leftovers: Vec<Leftover>,
+}
+
+/// What is to be done about a resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// It is not there.
+    Create,
+    /// It is there and differs; says what it takes.
+    Change(Effect),
+    /// It is there and not wanted.
+    Remove,
+    /// Something that is not ours has its name.
+    Conflict,
+    /// It cannot be seen yet; it will be brought to its state once it can.
+    Deferred,
+    /// It cannot be compared here; nothing is done about it.
+    NotChecked,
+    /// It is right but for leftovers or for never having been seen ready.
+    Settle,
+}
+
+/// A field that differs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FieldChange {
+    /// Which.
+    pub path: Path,
+    /// How it is.
+    pub before: Shown,
+    /// How it should be.
+    pub after: Shown,
+    /// How it was last applied, where that is known.
+    pub last: Option<Shown>,
+    /// Who moved it.
+    pub mover: Mover,
+    /// Where the wanted value is written.
+    pub origin: Option<Origin>,
+    /// What it takes to put right.
+    pub effect: Effect,
+}
+
+/// A value as a person may see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Shown {
+    /// Nothing is set.
+    Absent,
+    /// The value.
+    Plain(String),
+    /// A secret, or a live value of which nobody knows what it is.
+    Secret(Fingerprint),
+    /// A secret that is generated when it is first needed.
+    SecretToCome,
+    /// A value that may not be shown, and no key to fingerprint it with.
+    Hidden,
+}
+
+/// Who moved something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mover {
+    /// The file changed.
+    You,
+    /// Somebody changed the engine.
+    Drift,
+    /// Both.
+    Both,
+    /// Nothing is remembered that would tell.
+    Unknown,
+}
+
+/// A live object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// Its id on the engine; for a volume its name.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// A live object beside the one that counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leftover {
+    /// Its id on the engine.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// Something to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// About what.
+    pub id: ResourceId,
+    /// What, in a sentence.
+    pub text: String,
+}
+
+impl Changes {
+    /// Adds a change.
+    pub fn push(&mut self, change: Change) {
+        self.changes.push(change);
+    }
+
+    /// Adds a note.
+    pub fn note(&mut self, id: &ResourceId, text: impl Into<String>) {
+        self.notes.push(Note { id: id.clone(), text: text.into() });
+    }
+
+    /// Returns the change of one resource.
+    pub fn get(&self, id: &ResourceId) -> Option<&Change> {
+        self.changes.iter().find(|change| change.id == *id)
+    }
+
+    /// Returns how many resources were looked at.
+    pub fn looked_at(&self) -> usize {
+        self.changes.len() + self.unchanged.len()
+    }
+}
+
+impl Change {
+    /// Returns a change without fields.
+    pub fn new(id: &ResourceId, action: Action, reason: impl Into<String>) -> Self {
+        Self {
+            id: id.clone(),
+            action,
+            reason: reason.into(),
+            mover: None,
+            fields: Vec::new(),
+            subject: None,
+            leftovers: Vec::new(),
+        }
+    }
+
+    /// Says who is behind it.
+    #[must_use]
+    pub fn moved_by(mut self, mover: Mover) -> Self {
+        self.mover = Some(mover);
+        self
+    }
+
+    /// Says which live object it is about.
+    #[must_use]
+    pub fn about(mut self, id: &str, name: &str) -> Self {
+        self.subject = Some(Subject { id: id.to_owned(), name: name.to_owned() });
+        self
+    }
+
+    /// Returns a change of fields; what it takes is the most that any field takes.
+    pub fn of_fields(id: &ResourceId, fields: Vec<FieldChange>, reason: impl Into<String>) -> Self {
+        let effect = fields.iter().map(|field| field.effect).max().unwrap_or(Effect::InPlace);
+        let mut change = Self::new(id, Action::Change(effect), reason);
+        change.fields = fields;
+        change
+    }
+
+    /// Returns whether somebody other than the person behind the file had a hand in it. What is not
+    /// known counts: `drift` would rather say too much.
+    pub fn is_drift(&self) -> bool {
+        let drifted = |mover: Mover| mover != Mover::You;
+        match self.action {
+            Action::Deferred | Action::NotChecked => false,
+            Action::Conflict => true,
+            Action::Create | Action::Change(_) | Action::Remove | Action::Settle => {
+                self.mover.is_some_and(drifted)
+                    || !self.leftovers.is_empty()
+                    || self.fields.iter().any(|field| drifted(field.mover))
+            }
+        }
+    }
+}
