@@ -132,9 +132,7 @@ impl Node {
     /// Adds the problem that `wanted` should stand here, and returns `None`.
     pub fn mismatch<T>(&self, wanted: &str, problems: &mut Vec<Diagnostic>) -> Option<T> {
         let message = format!("expected {wanted}, found {}", self.kind());
-        problems.push(
-            Diagnostic::error("wrong-type", message).at(&self.origin, format!("not {wanted}")),
-        );
+        problems.push(Diagnostic::error("wrong-type", message).at(&self.origin, ""));
         None
     }
 
@@ -147,16 +145,20 @@ impl Node {
     }
 }
 
+/// More keys than this do not fit under a caret.
+const MOST_LISTED: usize = 12;
+
 /// Adds a problem for each key of `table` that is not among `known`.
 pub fn refuse_unknown(table: &Table, known: &[&str], problems: &mut Vec<Diagnostic>) {
     for (key, entry) in table {
         if known.contains(&key.as_str()) {
             continue;
         }
-        let note = suggest(key, known.iter().copied()).map_or_else(
-            || format!("keys here: {}", known.join(", ")),
-            |s| format!("did you mean `{s}`?"),
-        );
+        let note = match suggest(key, known.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if known.len() <= MOST_LISTED => format!("keys here: {}", known.join(", ")),
+            None => "not a key here".to_owned(),
+        };
         problems.push(
             Diagnostic::error("unknown-key", format!("unknown key `{key}`")).at(&entry.key, note),
         );

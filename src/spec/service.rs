@@ -94,8 +94,30 @@ fn service(
     let settings = settings(table, &entry.key, problems);
     let kind = kind(name, table, problems)?;
     refuse_unknown(table, keys.of(kind), problems);
-    let options = Options::decode_keys(kind, table, Some(&entry.key), problems)?;
-    Some(Service { origin: entry.key.clone(), options, settings: settings? })
+    let options = Options::decode_keys(kind, table, Some(&entry.key), problems);
+    let service = Service { origin: entry.key.clone(), options: options?, settings: settings? };
+    if kind.image.is_none() && !service.is_external() && !names_image(table) {
+        problems.push(no_image(name, &service));
+    }
+    Some(service)
+}
+
+/// Returns whether the table says which image, or tries to: a misspelt key has been blamed already.
+fn names_image(table: &Table) -> bool {
+    table.keys().any(|key| suggest(key, ["image", "build"]).is_some())
+}
+
+fn no_image(name: &str, service: &Service) -> Diagnostic {
+    let problem = Diagnostic::error("no-image", format!("`{name}` has neither `image` nor `build`"));
+    let known = choosable().filter(|kind| kind.image.is_some()).map(|kind| kind.name);
+    match (suggest(name, known), &service.settings.kind) {
+        (Some(near), None) => {
+            problem.at(&service.origin, "").help(format!("did you mean kind = \"{near}\"?"))
+        }
+        (Some(_) | None, _) => problem
+            .at(&service.origin, format!("a {} of your own", service.kind().name))
+            .help("say image = \"…\" or build = \"FOLDER\""),
+    }
 }
 
 /// Reads the settings. When some are wrong, returns the others, so that these are judged, too.

@@ -3,7 +3,7 @@
 //! `NSELF_UPDATE=1 cargo test` writes the `.txt` files anew. A case may begin with `# environment: prod`
 //! and `# set: NAME=value` lines; `NAME.overlay` beside it is the environment's own file.
 
-use std::{collections::BTreeMap, fs, path::{Path, PathBuf}};
+use std::{collections::BTreeMap, fs, path::{Path, PathBuf}, sync::Arc};
 
 use nself::spec::{Input, Source};
 
@@ -27,6 +27,12 @@ pub fn each_input(folder: &str, mut look: impl FnMut(&Input)) {
     for case in paths(folder) {
         look(&input(&case));
     }
+}
+
+/// Returns the texts of a case by file name.
+pub fn sources(input: &Input) -> Vec<(Arc<str>, String)> {
+    let files = [Some(&input.main), input.overlay.as_ref()].into_iter().flatten();
+    files.map(|source| (source.name.clone(), source.text().into_owned())).collect()
 }
 
 fn paths(folder: &str) -> Vec<PathBuf> {

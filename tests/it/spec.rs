@@ -16,8 +16,7 @@ fn mistakes_are_explained() {
             Ok(parsed) => parsed.warnings,
             Err(diagnostics) => diagnostics,
         };
-        let sources: Vec<_> = [Some(&input.main), input.overlay.as_ref()].into_iter().flatten().cloned().collect();
-        text(&diagnostics, &sources, Colour::Plain)
+        text(&diagnostics, &case::sources(input), Colour::Plain)
     });
 }
 

@@ -6,9 +6,9 @@ use crate::{
     catalog::ImageSource,
     model::{
         Diagnostic, Origin, ServiceName,
-        decode::{Sourced, suggest},
+        decode::Sourced,
     },
-    spec::{InsidePath, RestartRule, Service, Settings, Spec, service::choosable},
+    spec::{InsidePath, RestartRule, Service, Settings, Spec},
 };
 
 /// Adds everything that is wrong with `service` by itself.
@@ -33,29 +33,13 @@ pub(super) fn check(
 
 fn image(name: &ServiceName, service: &Service, problems: &mut Vec<Diagnostic>) {
     let Settings { image, build, .. } = &service.settings;
-    let kind = service.kind();
-    match (image, build) {
-        (Some(image), Some(build)) => problems.push(
+    if let (Some(image), Some(build)) = (image, build) {
+        problems.push(
             Diagnostic::error("image-and-build", format!("`{name}` has both an image and a build"))
                 .at(&build.origin, "builds an image")
                 .at(&image.origin, "names another")
                 .help("remove one of them"),
-        ),
-        (None, None) if kind.image.is_none() && !service.is_external() => {
-            let message = format!("`{name}` has neither `image` nor `build`");
-            let known = choosable().filter(|kind| kind.image.is_some()).map(|kind| kind.name);
-            let near = suggest(name.as_str(), known);
-            let problem = Diagnostic::error("no-image", message);
-            problems.push(match (near, &service.settings.kind) {
-                (Some(near), None) => {
-                    problem.at(&service.origin, "").help(format!("did you mean kind = \"{near}\"?"))
-                }
-                (Some(_) | None, _) => problem
-                    .at(&service.origin, format!("a {} of your own", kind.name))
-                    .help("say image = \"…\" or build = \"FOLDER\""),
-            });
-        }
-        (Some(_), None) | (None, Some(_) | None) => {}
+        );
     }
 }
 
