@@ -10,3 +10,4 @@ pub mod source;
 pub mod engine;
 pub mod apply;
 pub mod controller;
+pub mod report;

@@ -1,5 +1,8 @@
 //! The integration tests, one binary.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop where it stands")]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, missing_docs, reason = "these are tests")]
 
+mod case;
 mod converge;
+mod examples;
+mod spec;
 mod world;
