@@ -7,4 +7,6 @@ pub mod observed;
 pub mod diff;
 pub mod plan;
 pub mod engine;
+pub mod secret;
+pub mod cert;
 pub mod controller;
