@@ -7,6 +7,8 @@ pub mod observed;
 pub mod diff;
 pub mod plan;
 pub mod source;
+pub mod secret;
+pub mod cert;
 pub mod engine;
 pub mod apply;
 pub mod controller;
