@@ -113,7 +113,6 @@ impl Spec {
             production: self.production,
             sites: &[],
             http_port: self.http_port(),
-            http_port: self.http_port(),
             https_port: self.https_port(),
             certificate: None,
             port: service.port(),
