@@ -7,6 +7,7 @@ use std::sync::{
 
 use super::{Cause, Engine, Error, Observe, Refusal};
 use crate::{
+    model::Keyring,
     observed::{Observed, Request},
     plan::Op,
 };
@@ -58,6 +59,10 @@ impl<E: Observe> Observe for Faulty<E> {
 }
 
 impl<E: Engine> Engine for Faulty<E> {
+    fn unlock(&self, keyring: &Keyring) {
+        self.engine.unlock(keyring);
+    }
+
     async fn execute(&self, op: &Op) -> Result<(), Error> {
         let call = self.calls();
         let Some(fault) = self.fault() else { return self.engine.execute(op).await };

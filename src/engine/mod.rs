@@ -12,6 +12,7 @@ pub use error::{Cause, Error, Evidence, Refusal};
 use std::future::Future;
 
 use crate::{
+    model::Keyring,
     observed::{Observed, Request},
     plan::Op,
 };
@@ -29,6 +30,9 @@ pub trait Observe: Sync {
 /// Doing what is already done succeeds and changes nothing. An error says nothing about whether the
 /// effect took place; only another look does.
 pub trait Engine: Observe {
+    /// Hands over the secrets that effects put in. Until then those that need one fail.
+    fn unlock(&self, keyring: &Keyring);
+
     /// Does one thing.
     fn execute(&self, op: &Op) -> impl Future<Output = Result<(), Error>> + Send;
 }
@@ -57,6 +61,10 @@ impl<E: Observe> Observe for &E {
 }
 
 impl<E: Engine> Engine for &E {
+    fn unlock(&self, keyring: &Keyring) {
+        (**self).unlock(keyring);
+    }
+
     async fn execute(&self, op: &Op) -> Result<(), Error> {
         (**self).execute(op).await
     }

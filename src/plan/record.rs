@@ -144,6 +144,12 @@ pub fn record_after(desired: &Desired, plan: &Plan, done: &Done, keyring: &Keyri
         }
     }
     let wanted = |id: &ResourceId| desired.resources.contains_key(id);
+    // What was inside a service that is gone went with it, or lies in its volume.
+    let services: BTreeSet<_> = desired.containers().map(|container| &container.service).collect();
+    record.resources.retain(|id| match id {
+        ResourceId::Inner(inner) => wanted(id) || services.contains(&inner.service),
+        _ => true,
+    });
     record.in_place.retain(|id, _| wanted(id));
     record.loaded.retain(|id, _| wanted(id));
     record.adopted.retain(wanted);

@@ -9,6 +9,7 @@
     reason = "a page is put together line by line, and reads best that way"
 )]
 
+pub mod diagnostic;
 mod drift;
 mod error;
 mod field;

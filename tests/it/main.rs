@@ -1,5 +1,10 @@
-//! Everything that is tested from outside.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+//! The integration tests, one binary.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, missing_docs, reason = "these are tests")]
 
+mod case;
 mod cli;
+mod converge;
+mod examples;
 mod report;
+mod spec;
+mod world;

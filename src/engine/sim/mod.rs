@@ -34,11 +34,6 @@ impl Sim {
         self.world.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    /// Gives it the secrets it needs to fill in values.
-    pub fn set_keyring(&self, keyring: Keyring) {
-        *self.keyring.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = keyring;
-    }
-
     fn keyring(&self) -> Keyring {
         self.keyring.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
@@ -51,6 +46,10 @@ impl Observe for Sim {
 }
 
 impl Engine for Sim {
+    fn unlock(&self, keyring: &Keyring) {
+        *self.keyring.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = keyring.clone();
+    }
+
     async fn execute(&self, op: &Op) -> Result<(), Error> {
         let keyring = self.keyring();
         execute::execute(&mut self.world(), op, &keyring)
