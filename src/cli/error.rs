@@ -1,12 +1,13 @@
 //! Errors as people read them: what was attempted, why it failed, and what to do about it. The only place
 //! that knows which error ends the program with which code.
 
-use std::error::Error as Source;
+use std::error::Error as _;
 
 use crate::{
     controller, engine,
     model::{Diagnostic, InvalidName},
-    report,
+    report, secret,
+    spec::Source,
 };
 
 use super::{exit::Exit, ui::Ui};
@@ -19,11 +20,8 @@ pub(super) struct Error {
     chain: Vec<String>,
     remedy: Option<String>,
     /// The mistakes in the configuration, which say everything themselves.
-    mistakes: Option<Box<(Vec<Diagnostic>, Sources)>>,
+    mistakes: Option<Box<(Vec<Diagnostic>, Vec<Source>)>>,
 }
-
-/// The texts behind the places of diagnostics, by file name.
-pub(super) type Sources = Vec<(std::sync::Arc<str>, String)>;
 
 impl Error {
     /// Returns an error of the command line.
@@ -37,7 +35,7 @@ impl Error {
     }
 
     /// Returns an error with its causes.
-    pub(super) fn of(exit: Exit, error: &dyn Source) -> Self {
+    pub(super) fn of(exit: Exit, error: &dyn std::error::Error) -> Self {
         let mut chain = vec![error.to_string()];
         let mut cause = error.source();
         while let Some(error) = cause {
@@ -79,10 +77,10 @@ impl Error {
         if let Some(mistakes) = &self.mistakes {
             let (diagnostics, sources) = &**mistakes;
             if ui.json {
-                ui.data(&report::json::diagnostics(diagnostics, sources));
+                ui.data(&report::json::check(diagnostics, sources));
             }
-            let text = report::diagnostics(diagnostics, sources, ui.err);
-            ui.complain(&format!("{text} Exit {}.\n", self.exit.code()));
+            let text = report::diagnostic::text(diagnostics, sources, ui.err.colours());
+            ui.complain(&format!("{}. Exit {}.\n", text.trim_end(), self.exit.code()));
             return;
         }
         if ui.json {
@@ -173,5 +171,29 @@ impl From<engine::Error> for Error {
 impl From<InvalidName> for Error {
     fn from(error: InvalidName) -> Self {
         Self::usage(error.to_string())
+    }
+}
+
+impl From<secret::Error> for Error {
+    fn from(error: secret::Error) -> Self {
+        use secret::Error as E;
+        match &error {
+            E::Io { path, source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
+                let folder = path.parent().unwrap_or(path).display();
+                Self::of(Exit::Failed, &error)
+                    .remedy(format!("make it yours: sudo chown -R $USER {folder}"))
+            }
+            E::Missing(missing) => {
+                let commands = missing.iter().map(|(name, _)| format!("nself secret set {name}"));
+                let commands: Vec<String> = commands.collect();
+                Self::of(Exit::Invalid, &error).remedy(commands.join(" && "))
+            }
+            E::Damaged { .. } => Self::of(Exit::Invalid, &error)
+                .remedy("put a copy of it in its place; nself never overwrites it"),
+            E::Newer { .. } => {
+                Self::of(Exit::Invalid, &error).remedy("use the nself that wrote it, or a later one")
+            }
+            E::Io { .. } | E::Certificate { .. } => Self::of(Exit::Failed, &error),
+        }
     }
 }

@@ -6,29 +6,31 @@ use std::process::ExitCode;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Exit {
     /// Done, or nothing to do.
-    Done = 0,
+    Done,
     /// Something failed.
-    Failed = 1,
+    Failed,
     /// Changes are pending.
-    Pending = 2,
+    Pending,
     /// The configuration is invalid.
-    Invalid = 3,
+    Invalid,
     /// Something is held; all else is done.
-    Held = 4,
+    Held,
     /// The engine has moved on since the plan was made.
-    Stale = 5,
+    Stale,
     /// Somebody else is applying.
-    Locked = 6,
+    Locked,
     /// The command line is wrong.
-    Usage = 64,
+    Usage,
     /// A mistake in nself itself.
-    Internal = 70,
+    Internal,
     /// Left at once, on the person's word.
-    Interrupted = 130,
+    Interrupted,
+    /// The code of the command that `nself exec` ran.
+    Passed(u8),
 }
 
 impl Exit {
-    /// All of them, in order.
+    /// All of ours, in order.
     pub(super) const ALL: [Self; 10] = [
         Self::Done,
         Self::Failed,
@@ -44,7 +46,19 @@ impl Exit {
 
     /// Returns the number.
     pub(super) fn code(self) -> u8 {
-        self as u8
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::Pending => 2,
+            Self::Invalid => 3,
+            Self::Held => 4,
+            Self::Stale => 5,
+            Self::Locked => 6,
+            Self::Usage => 64,
+            Self::Internal => 70,
+            Self::Interrupted => 130,
+            Self::Passed(code) => code,
+        }
     }
 
     /// Returns what it means, for the help page.
@@ -62,6 +76,7 @@ impl Exit {
             Self::Locked => "somebody else is applying to this project; nothing was touched",
             Self::Usage => "the command line is wrong",
             Self::Internal => "a mistake in nself itself; please report it",
+            Self::Passed(_) => "the code of the command that was run (exec)",
             Self::Interrupted => "left at once after Ctrl-C; nself apply goes on from there",
         }
     }

@@ -14,7 +14,8 @@ pub(super) fn project(context: &Context) -> Result<Project, Error> {
     let place: Place = place::find(&context.globals)?;
     let project = controller::load(&place)?;
     if !project.warnings.is_empty() {
-        let text = report::diagnostics(&project.warnings, &project.sources, context.ui.err);
+        let colours = context.ui.err.colours();
+        let text = report::diagnostic::text(&project.warnings, &project.sources, colours);
         context.ui.remark(&text);
     }
     Ok(project)

@@ -6,6 +6,7 @@ use clap::Args;
 
 use crate::{
     controller,
+    engine::Console as _,
     plan::Policy,
     report::{self, Status},
 };
@@ -32,8 +33,10 @@ pub(super) async fn run(_: &StatusArgs, context: &Context) -> Result<Exit, Error
         .map(|seen| seen.name.clone())
         .collect();
     // A container that ends meanwhile has no memory to show; the rest of the table stands.
-    let measured = engine.memory(&running).await;
-    let memory: BTreeMap<String, u64> = measured.into_iter().collect();
+    let measure = async |name: String| Some((engine.usage(&name).await.ok()?.memory, name));
+    let measured = futures_util::future::join_all(running.into_iter().map(measure)).await;
+    let memory: BTreeMap<String, u64> =
+        measured.into_iter().flatten().map(|(memory, name)| (name, memory)).collect();
     let status = Status::of(&pass.desired, &pass.observed, &pass.plan, &memory);
     if context.ui.json {
         context.ui.data(&report::json::status(&status, &pass.plan));

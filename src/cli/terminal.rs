@@ -33,9 +33,9 @@ impl Drop for Mode {
     }
 }
 
-/// Returns rows and columns of the terminal.
-pub(super) fn size() -> Option<(u16, u16)> {
-    tcgetwinsize(io::stdin()).ok().map(|size| (size.ws_row, size.ws_col))
+/// Returns the columns and rows of the terminal.
+pub(super) fn size() -> (u16, u16) {
+    tcgetwinsize(io::stdin()).map_or((80, 24), |size| (size.ws_col, size.ws_row))
 }
 
 /// Asks for a line that is not shown while it is typed.

@@ -3,7 +3,12 @@
 use clap::Args;
 use serde::Serialize;
 
-use crate::{engine::docker::Docker, model::Keyring, report};
+use crate::{
+    engine::{Observe as _, docker::Docker},
+    model::Keyring,
+    observed::Request,
+    report,
+};
 
 use super::{Context, Error, Exit, address, place};
 
@@ -36,7 +41,7 @@ pub(super) async fn run(_: &VersionArgs, context: &Context) -> Result<Exit, Erro
     let flag = context.globals.engine.as_deref();
     let choice = address::choose(flag, None, &place::variables());
     let facts = match Docker::connect(&choice.address, Keyring::default()).await {
-        Ok(engine) => engine.facts().await,
+        Ok(engine) => engine.observe(&Request::default()).await.map(|seen| seen.engine),
         Err(error) => Err(error),
     };
     let (name, api, error) = match facts {
