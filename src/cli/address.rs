@@ -75,12 +75,11 @@ fn context(folder: &Path, named: Option<&str>) -> Option<(String, String)> {
         host: Option<String>,
     }
     let read = |path: PathBuf| std::fs::read_to_string(path).ok();
-    let name = match named {
-        Some(name) => name.to_owned(),
-        None => {
-            let config: Config = serde_json::from_str(&read(folder.join("config.json"))?).ok()?;
-            config.current?
-        }
+    let name = if let Some(name) = named {
+        name.to_owned()
+    } else {
+        let config: Config = serde_json::from_str(&read(folder.join("config.json"))?).ok()?;
+        config.current?
     };
     if name.is_empty() || name == "default" {
         return None;
@@ -124,10 +123,10 @@ mod tests {
         std::fs::write(folder.path().join("config.json"), r#"{"currentContext":"lab"}"#).unwrap();
         let config = folder.path().to_str().unwrap();
         let choice = choose(None, None, &shell(&[("DOCKER_CONFIG", config)]));
-        assert_eq!((choice.address.as_str(), choice.by.as_str()), (
-            "tcp://lab:2375",
-            "the docker context lab"
-        ));
+        assert_eq!(
+            (choice.address.as_str(), choice.by.as_str()),
+            ("tcp://lab:2375", "the docker context lab")
+        );
         let default = shell(&[("DOCKER_CONFIG", config), ("DOCKER_CONTEXT", "default")]);
         assert_eq!(choose(None, None, &default).address, SOCKET);
     }

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use crate::{
-    controller::{self, Options, Pass, Report},
+    controller::{self, Options, Pass, Project, Report},
     plan::{Event, Plan},
     report::{self, Ending},
 };
@@ -58,21 +58,33 @@ impl Consent {
 
 pub(super) async fn run(args: &ApplyArgs, context: &Context) -> Result<Exit, Error> {
     args.consent.possible(context, "apply")?;
-    let mut project = session::project(context)?;
+    let project = session::project(context)?;
+    let options = Options { policy: args.allow.policy(), ..Options::default() };
+    carry_out(project, &options, &args.consent, context).await
+}
+
+/// Shows, asks, does and reports: what apply, start, stop, restart and destroy have in common.
+pub(super) async fn carry_out(
+    mut project: Project,
+    options: &Options,
+    consent: &Consent,
+    context: &Context,
+) -> Result<Exit, Error> {
     let engine = session::engine(context, &project).await?;
     let cancel = context.interrupt.finishing();
-    let options = Options { policy: args.allow.policy() };
     let progress = Progress::new(context.ui);
+    let engine = engine.with_progress(progress.listener());
     let events = |plan: &Plan, event: Event| progress.show(plan, &event);
-    let agree = async |pass: &Pass| args.consent.given(pass, context);
-    let report =
-        controller::apply(&engine, &mut project, &options, agree, &events, &cancel).await?;
+    let agree = async |pass: &Pass| consent.given(pass, context);
+    // On the heap: a whole apply is too large a future for every caller to carry around.
+    let done = Box::pin(controller::apply(&engine, &mut project, options, agree, &events, &cancel));
+    let done = done.await;
     progress.end();
-    Ok(ended(report.as_ref(), context))
+    Ok(ended(done?.as_ref(), context))
 }
 
 /// Shows what came of it, and returns the code to end with; `None` is a person's no.
-pub(super) fn ended(report: Option<&Report>, context: &Context) -> Exit {
+fn ended(report: Option<&Report>, context: &Context) -> Exit {
     let Some(report) = report else {
         context.ui.print("nothing was changed\n");
         return Exit::Failed;

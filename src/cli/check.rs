@@ -4,7 +4,7 @@ use clap::Args;
 
 use crate::report;
 
-use super::{Context, Error, Exit, session};
+use super::{Context, Error, Exit, error::texts, session};
 
 /// Check nself.toml without an engine
 ///
@@ -20,7 +20,7 @@ pub(super) struct CheckArgs {}
 pub(super) fn run(_: &CheckArgs, context: &Context) -> Result<Exit, Error> {
     let project = session::project(context)?;
     if context.ui.json {
-        context.ui.data(&report::json::check(&project.warnings, &project.sources));
+        context.ui.data(&report::json::check(&project.warnings, &texts(&project.sources)));
     }
     let services = project.spec.services.len();
     let plural = if services == 1 { "" } else { "s" };

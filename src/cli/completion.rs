@@ -3,7 +3,7 @@
 use clap::Args;
 use clap_complete::Shell;
 
-use super::{Context, Error, Exit};
+use super::{Context, Exit};
 
 /// Write completions for a shell
 #[derive(Debug, Args)]
@@ -16,9 +16,9 @@ pub(super) struct CompletionArgs {
     shell: Shell,
 }
 
-pub(super) fn run(args: &CompletionArgs, context: &Context) -> Result<Exit, Error> {
+pub(super) fn run(args: &CompletionArgs, context: &Context) -> Exit {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut super::definition(), "nself", &mut script);
     context.ui.data(&String::from_utf8_lossy(&script));
-    Ok(Exit::Done)
+    Exit::Done
 }

@@ -2,12 +2,9 @@
 
 use clap::Args;
 
-use crate::{
-    controller::{self, Options, Pass},
-    plan::{Event, Plan},
-};
+use crate::controller::Options;
 
-use super::{Context, Error, Exit, apply, apply::Consent, live::Progress, plan::Allow, session};
+use super::{Context, Error, Exit, apply, apply::Consent, plan::Allow, session};
 
 /// Remove this project's containers and networks
 ///
@@ -27,22 +24,7 @@ pub(super) struct DestroyArgs {
 
 pub(super) async fn run(args: &DestroyArgs, context: &Context) -> Result<Exit, Error> {
     args.consent.possible(context, "destroy")?;
-    let mut project = session::project(context)?;
-    let engine = session::engine(context, &project).await?;
-    let cancel = context.interrupt.finishing();
-    let options = Options { policy: args.allow.policy() };
-    let progress = Progress::new(context.ui);
-    let events = |plan: &Plan, event: Event| progress.show(plan, &event);
-    let agree = async |pass: &Pass| args.consent.given(pass, context);
-    let destroyed = controller::destroy(
-        &engine,
-        &mut project,
-        &options,
-        agree,
-        &events,
-        &cancel,
-    );
-    let report = destroyed.await?;
-    progress.end();
-    Ok(apply::ended(report.as_ref(), context))
+    let project = session::project(context)?;
+    let options = Options { destroy: true, policy: args.allow.policy(), ..Options::default() };
+    apply::carry_out(project, &options, &args.consent, context).await
 }

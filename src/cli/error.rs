@@ -1,7 +1,7 @@
 //! Errors as people read them: what was attempted, why it failed, and what to do about it. The only place
 //! that knows which error ends the program with which code.
 
-use std::error::Error as _;
+use std::sync::Arc;
 
 use crate::{
     controller, engine,
@@ -77,9 +77,9 @@ impl Error {
         if let Some(mistakes) = &self.mistakes {
             let (diagnostics, sources) = &**mistakes;
             if ui.json {
-                ui.data(&report::json::check(diagnostics, sources));
+                ui.data(&report::json::check(diagnostics, &texts(sources)));
             }
-            let text = report::diagnostic::text(diagnostics, sources, ui.err.colours());
+            let text = report::diagnostic::text(diagnostics, &texts(sources), ui.err.colours());
             ui.complain(&format!("{}. Exit {}.\n", text.trim_end(), self.exit.code()));
             return;
         }
@@ -89,6 +89,12 @@ impl Error {
         }
         ui.complain(&report::error(&self.chain, self.remedy.as_deref(), ui.err));
     }
+}
+
+/// Returns the texts that diagnostics point into, by file name.
+pub(super) fn texts(sources: &[Source]) -> Vec<(Arc<str>, String)> {
+    let text = |source: &Source| (Arc::clone(&source.name), source.text().into_owned());
+    sources.iter().map(text).collect()
 }
 
 impl From<controller::Error> for Error {
@@ -102,7 +108,8 @@ impl From<controller::Error> for Error {
             },
             controller::Error::File { ref cause, ref path, what } => {
                 let remedy = match cause.kind() {
-                    std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem
+                    std::io::ErrorKind::PermissionDenied
+                    | std::io::ErrorKind::ReadOnlyFilesystem
                         if what.contains("write") =>
                     {
                         let folder = path.parent().unwrap_or(path);
@@ -132,6 +139,7 @@ impl From<controller::Error> for Error {
                 Self::of(Exit::Invalid, &error).remedy(remedy)
             }
             controller::Error::Engine(error) => error.into(),
+            controller::Error::Secret(error) => error.into(),
             controller::Error::Locked { .. } => Self::of(Exit::Locked, &error)
                 .remedy("wait until that apply has ended; looking is free: nself plan"),
         }
@@ -154,9 +162,9 @@ impl From<engine::Error> for Error {
                 "join the group docker (sudo usermod -aG docker $USER, then log in again), or use \
                  sudo",
             ),
-            E::Refused { kind: Refusal::DiskFull, .. } => whole.remedy(
-                "the engine's disk is full; see what takes the room: docker system df",
-            ),
+            E::Refused { kind: Refusal::DiskFull, .. } => {
+                whole.remedy("the engine's disk is full; see what takes the room: docker system df")
+            }
             E::Refused { kind: Refusal::PortTaken, .. } => {
                 whole.remedy("free the port, or choose another one in nself.toml")
             }
@@ -190,9 +198,8 @@ impl From<secret::Error> for Error {
             }
             E::Damaged { .. } => Self::of(Exit::Invalid, &error)
                 .remedy("put a copy of it in its place; nself never overwrites it"),
-            E::Newer { .. } => {
-                Self::of(Exit::Invalid, &error).remedy("use the nself that wrote it, or a later one")
-            }
+            E::Newer { .. } => Self::of(Exit::Invalid, &error)
+                .remedy("use the nself that wrote it, or a later one"),
             E::Io { .. } | E::Certificate { .. } => Self::of(Exit::Failed, &error),
         }
     }

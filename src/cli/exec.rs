@@ -42,16 +42,19 @@ pub(super) async fn run(args: &ExecArgs, context: &Context) -> Result<Exit, Erro
     let project = session::project(context)?;
     let engine = session::engine(context, &project).await?;
     let pass = controller::plan(&engine, &project, &Policy::default(), false).await?;
-    let goes_by = |container: &crate::desired::Container| {
-        let service = container.service.as_str();
-        (container.replica == 1 && args.service == service)
-            || args.service == format!("{service}-{}", container.replica)
+    let is_meant = |one: &crate::desired::Container| {
+        let service = one.service.as_str();
+        (one.replica == 1 && args.service == service)
+            || args.service == format!("{service}-{}", one.replica)
     };
-    let Some(container) = pass.desired.containers().find(|container| goes_by(container)) else {
+    let Some(found) = pass.desired.containers().find(|one| is_meant(one)) else {
         let names: Vec<&str> =
             pass.desired.containers().map(|container| container.service.as_str()).collect();
-        return Err(Error::usage(format!("there is no service `{}` in this project", args.service))
-            .remedy(format!("the services are {}", names.join(", "))));
+        return Err(Error::usage(format!(
+            "there is no service `{}` in this project",
+            args.service
+        ))
+        .remedy(format!("the services are {}", names.join(", "))));
     };
     let argv = if args.command.is_empty() {
         SHELL.map(str::to_owned).to_vec()
@@ -69,7 +72,7 @@ pub(super) async fn run(args: &ExecArgs, context: &Context) -> Result<Exit, Erro
     };
     let code = engine
         .exec(
-            &container.name,
+            &found.name,
             Session {
                 argv,
                 user: args.user.clone(),

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::{controller, report};
+use crate::report;
 
 use super::{Context, Error, Exit, session};
 
@@ -22,7 +22,7 @@ pub(super) struct ExplainArgs {
 
 pub(super) fn run(args: &ExplainArgs, context: &Context) -> Result<Exit, Error> {
     let project = session::project(context)?;
-    let desired = controller::desired(&project)?;
+    let desired = session::desired(&project)?;
     let values = report::explained(&desired, &args.key);
     if values.is_empty() {
         let names: Vec<&str> =

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::{controller, report::graph};
+use crate::report::graph;
 
 use super::{Context, Error, Exit, session};
 
@@ -20,7 +20,7 @@ pub(super) struct GraphArgs {
 
 pub(super) fn run(args: &GraphArgs, context: &Context) -> Result<Exit, Error> {
     let project = session::project(context)?;
-    let desired = controller::desired(&project)?;
+    let desired = session::desired(&project)?;
     if context.ui.json {
         context.ui.data(&graph::json(&desired));
     } else if args.dot {

@@ -16,7 +16,10 @@ pub(super) struct HelpArgs {
 }
 
 /// Pages that are about no single command.
-const TOPICS: &[(&str, fn() -> String)] = &[
+type Topic = (&'static str, fn() -> String);
+
+/// All of them.
+const TOPICS: &[Topic] = &[
     ("exit-codes", exit_codes),
     ("engine", || ENGINE.to_owned()),
     ("allow", || ALLOW.to_owned()),

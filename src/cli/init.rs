@@ -1,5 +1,4 @@
 //! `nself init`
-#![expect(clippy::disallowed_methods, reason = "this command writes the file that all others read")]
 
 use std::{fs::OpenOptions, io::Write as _, path::Path};
 
@@ -40,9 +39,9 @@ pub(super) fn run(args: &InitArgs, context: &Context) -> Result<Exit, Error> {
             std::io::ErrorKind::AlreadyExists => {
                 whole.remedy("it stays as it is; nself plan shows what it would do")
             }
-            std::io::ErrorKind::PermissionDenied => {
-                whole.remedy("this folder is not yours to write; choose another one: nself -C FOLDER init")
-            }
+            std::io::ErrorKind::PermissionDenied => whole.remedy(
+                "this folder is not yours to write; choose another one: nself -C FOLDER init",
+            ),
             _ => whole,
         }
     };
@@ -69,7 +68,8 @@ fn name_of(folder: &Path) -> Result<ProjectName, Error> {
     let name = joined.trim_start_matches(|c: char| !c.is_ascii_lowercase());
     let name: String = name.chars().take(40).collect();
     ProjectName::new(name.trim_end_matches('-')).map_err(|_| {
-        Error::usage("this folder's name gives no name for a project").remedy("nself init --name shop")
+        Error::usage("this folder's name gives no name for a project")
+            .remedy("nself init --name shop")
     })
 }
 

@@ -1,10 +1,16 @@
 //! Progress: a tree that moves on a terminal, a line a step elsewhere, a line of JSON for programs.
 
-use std::{collections::BTreeMap, sync::Mutex, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use crate::{
+    engine,
     model::ResourceId,
     plan::{Event, Op, Plan},
     report,
@@ -15,7 +21,7 @@ use super::ui::Ui;
 /// Shows events as they come.
 pub(super) struct Progress {
     ui: Ui,
-    live: Option<Mutex<Live>>,
+    live: Option<Arc<Mutex<Live>>>,
 }
 
 /// The lines that are drawn: one a resource that is being worked on, and one that counts.
@@ -34,7 +40,7 @@ impl Progress {
             let bars = MultiProgress::new();
             let count = bars.add(ProgressBar::new(0));
             count.set_style(template("  {pos} of {len} steps · {elapsed}"));
-            Mutex::new(Live { bars, groups: BTreeMap::new(), count })
+            Arc::new(Mutex::new(Live { bars, groups: BTreeMap::new(), count }))
         });
         Self { ui, live }
     }
@@ -54,6 +60,20 @@ impl Progress {
                 live.show(plan, event);
             }
         }
+    }
+
+    /// Returns where the engine tells how far its builds and pulls are.
+    pub(super) fn listener(&self) -> UnboundedSender<engine::Progress> {
+        let (sender, mut receiver) = unbounded_channel::<engine::Progress>();
+        let live = self.live.clone();
+        tokio::spawn(async move {
+            while let Some(told) = receiver.recv().await {
+                if let Some(live) = &live {
+                    live.lock().expect("no holder of this lock can panic").tell(&told);
+                }
+            }
+        });
+        sender
     }
 
     /// Leaves the finished lines on the screen and takes the rest away.
@@ -86,7 +106,8 @@ impl Live {
                     && last(&one.group) == Some(*place)
                     && let Some(bar) = self.groups.get(&one.group)
                 {
-                    let verb = if matches!(one.op, Op::AwaitReady { .. }) { "ready" } else { "done" };
+                    let verb =
+                        if matches!(one.op, Op::AwaitReady { .. }) { "ready" } else { "done" };
                     end(bar, "✓", verb);
                 }
             }
@@ -116,6 +137,13 @@ impl Live {
                 let message = format!("failed; could not go back: {}", report::brief(failure));
                 end(&self.bar(group), "✗", &message);
             }
+        }
+    }
+
+    fn tell(&self, told: &engine::Progress) {
+        let image = ResourceId::Image(told.subject.clone());
+        if let Some(bar) = self.groups.get(&image).filter(|bar| !bar.is_finished()) {
+            bar.set_message(told.line.clone());
         }
     }
 

@@ -30,10 +30,7 @@ mod ui;
 mod urls;
 mod version;
 
-use std::{
-    path::PathBuf,
-    process::ExitCode,
-};
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum, error::ErrorKind};
 
@@ -73,9 +70,16 @@ struct Globals {
     #[arg(short = 'C', long, global = true, value_name = "FOLDER")]
     directory: Option<PathBuf>,
     /// The environment, as in [environments.NAME]
-    #[arg(short, long, global = true, value_name = "NAME", env = "NSELF_ENVIRONMENT", hide_env_values = true)]
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_name = "NAME",
+        env = "NSELF_ENVIRONMENT",
+        hide_env_values = true
+    )]
     environment: Option<String>,
-    /// The engine, such as unix:///var/run/docker.sock; see `nself help engine`
+    /// The engine's address; see `nself help engine`
     #[arg(long, global = true, value_name = "ADDRESS")]
     engine: Option<String>,
     /// Only errors
@@ -87,7 +91,7 @@ struct Globals {
     /// Data for programs instead of text for people
     #[arg(long, global = true)]
     json: bool,
-    /// When to colour; NO_COLOR and CLICOLOR_FORCE are obeyed
+    /// When to colour; `NO_COLOR` and `CLICOLOR_FORCE` are obeyed
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     color: When,
 }
@@ -142,7 +146,8 @@ pub fn main() -> ExitCode {
     };
     let ui = Ui::new(&cli.globals);
     trace(cli.globals.verbose);
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -188,7 +193,7 @@ impl Command {
             Self::Explain(args) => explain::run(&args, context),
             Self::Graph(args) => graph::run(&args, context),
             Self::Secret(args) => secret::run(&args, context),
-            Self::Completion(args) => completion::run(&args, context),
+            Self::Completion(args) => Ok(completion::run(&args, context)),
             Self::Version(args) => version::run(&args, context).await,
             Self::Help(args) => help::run(&args, context),
         }

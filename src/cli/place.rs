@@ -1,8 +1,5 @@
 //! Where the project is: its file, the shell's environment, the user's folders.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "the environment enters the program here, as a value, and nowhere else"
-)]
+//! The environment enters the program here, as a value, and nowhere else.
 
 use std::{
     collections::BTreeMap,

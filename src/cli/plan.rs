@@ -2,7 +2,12 @@
 
 use clap::Args;
 
-use crate::{controller, engine::ReadOnly, plan::{Policy, Release}, report};
+use crate::{
+    controller,
+    engine::ReadOnly,
+    plan::{Policy, Release},
+    report,
+};
 
 use super::{Context, Error, Exit, session};
 

@@ -3,12 +3,11 @@
 use clap::Args;
 
 use crate::{
-    controller::{self, Options, Pass},
+    controller::{Goal, Options},
     model::ServiceName,
-    plan::{Event, Plan, Policy},
 };
 
-use super::{Context, Error, Exit, apply, apply::Consent, live::Progress, session};
+use super::{Context, Error, Exit, apply, apply::Consent, session};
 
 /// Restart services as they are
 ///
@@ -25,24 +24,9 @@ pub(super) struct RestartArgs {
 }
 
 pub(super) async fn run(args: &RestartArgs, context: &Context) -> Result<Exit, Error> {
-    let mut project = session::project(context)?;
+    let project = session::project(context)?;
     session::known(&project, &args.services)?;
-    let engine = session::engine(context, &project).await?;
-    let cancel = context.interrupt.finishing();
-    let options = Options { policy: Policy::default() };
-    let progress = Progress::new(context.ui);
-    let events = |plan: &Plan, event: Event| progress.show(plan, &event);
-    let agree = async |pass: &Pass| Consent { yes: true }.given(pass, context);
-    let restarted = controller::restart(
-        &engine,
-        &mut project,
-        &args.services,
-        &options,
-        agree,
-        &events,
-        &cancel,
-    );
-    let report = restarted.await?;
-    progress.end();
-    Ok(apply::ended(report.as_ref(), context))
+    let services = args.services.iter().cloned().collect();
+    let options = Options { goal: Goal::Restart(services), ..Options::default() };
+    apply::carry_out(project, &options, &Consent { yes: true }, context).await
 }

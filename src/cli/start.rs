@@ -3,12 +3,11 @@
 use clap::Args;
 
 use crate::{
-    controller::{self, Options, Pass},
+    controller::{Goal, Options},
     model::ServiceName,
-    plan::{Event, Plan},
 };
 
-use super::{Context, Error, Exit, apply, apply::Consent, live::Progress, plan::Allow, session};
+use super::{Context, Error, Exit, apply, apply::Consent, plan::Allow, session};
 
 /// Start everything: apply without asking, stopped services included
 ///
@@ -26,24 +25,10 @@ pub(super) struct StartArgs {
 }
 
 pub(super) async fn run(args: &StartArgs, context: &Context) -> Result<Exit, Error> {
-    let mut project = session::project(context)?;
+    let project = session::project(context)?;
     session::known(&project, &args.services)?;
-    let engine = session::engine(context, &project).await?;
-    let cancel = context.interrupt.finishing();
-    let options = Options { policy: args.allow.policy() };
-    let progress = Progress::new(context.ui);
-    let events = |plan: &Plan, event: Event| progress.show(plan, &event);
-    let agree = async |pass: &Pass| Consent { yes: true }.given(pass, context);
-    let resumed = controller::resume(
-        &engine,
-        &mut project,
-        &args.services,
-        &options,
-        agree,
-        &events,
-        &cancel,
-    );
-    let report = resumed.await?;
-    progress.end();
-    Ok(apply::ended(report.as_ref(), context))
+    let services = args.services.iter().cloned().collect();
+    let options =
+        Options { goal: Goal::Resume(services), policy: args.allow.policy(), ..Options::default() };
+    apply::carry_out(project, &options, &Consent { yes: true }, context).await
 }

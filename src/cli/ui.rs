@@ -24,6 +24,7 @@ pub(super) struct Ui {
     quiet: bool,
 }
 
+#[expect(clippy::unused_self, reason = "what speaks to a person goes through the one who speaks")]
 impl Ui {
     /// Looks at the terminal, and at what the person asked for.
     pub(super) fn new(globals: &Globals) -> Self {
@@ -43,42 +44,42 @@ impl Ui {
     }
 
     /// Writes text for people; nothing with `-q`, and nothing where data is wanted.
-    pub(super) fn print(&self, text: &str) {
+    pub(super) fn print(self, text: &str) {
         if !self.quiet && !self.json {
             Self::write(io::stdout(), text);
         }
     }
 
-    /// Writes data for programs.
-    pub(super) fn data(&self, text: &str) {
+    /// Writes data for programs, whatever else was asked for.
+    pub(super) fn data(self, text: &str) {
         Self::write(io::stdout(), text);
     }
 
     /// Writes a remark beside the output; nothing with `-q`.
-    pub(super) fn remark(&self, text: &str) {
+    pub(super) fn remark(self, text: &str) {
         if !self.quiet {
             Self::write(io::stderr(), text);
         }
     }
 
     /// Writes what went wrong.
-    pub(super) fn complain(&self, text: &str) {
+    pub(super) fn complain(self, text: &str) {
         Self::write(io::stderr(), text);
     }
 
     /// Returns whether a person is there to answer.
-    pub(super) fn can_ask(&self) -> bool {
+    pub(super) fn can_ask(self) -> bool {
         !self.json && io::stdin().is_terminal() && io::stdout().is_terminal()
     }
 
     /// Returns whether progress can be drawn rather than listed.
-    pub(super) fn is_live(&self) -> bool {
+    pub(super) fn is_live(self) -> bool {
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         !self.quiet && !self.json && !dumb && io::stderr().is_terminal()
     }
 
     /// Asks a question that only `y` or `yes` agrees to.
-    pub(super) fn ask(&self, question: &str) -> Result<bool, Error> {
+    pub(super) fn ask(self, question: &str) -> Result<bool, Error> {
         Self::write(io::stdout(), &format!("{question} [y/N] "));
         let mut answer = String::new();
         let read = io::stdin().lock().read_line(&mut answer);
@@ -87,7 +88,11 @@ impl Ui {
     }
 
     /// A reader that has gone away, such as `head`, is no error: the work goes on, and nobody listens.
-    fn write(stream: impl io::Write + anstream::stream::RawStream, text: &str) {
+    fn write<S>(stream: S, text: &str)
+    where
+        S: anstream::stream::RawStream,
+        AutoStream<S>: io::Write,
+    {
         let mut stream = AutoStream::auto(stream);
         let _ = stream.write_all(text.as_bytes()).and_then(|()| stream.flush());
     }

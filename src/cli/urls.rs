@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::{controller, report};
+use crate::report;
 
 use super::{Context, Error, Exit, session};
 
@@ -16,7 +16,7 @@ pub(super) struct UrlsArgs {}
 
 pub(super) fn run(_: &UrlsArgs, context: &Context) -> Result<Exit, Error> {
     let project = session::project(context)?;
-    let desired = controller::desired(&project)?;
+    let desired = session::desired(&project)?;
     if context.ui.json {
         context.ui.data(&report::json::urls(&desired));
     }

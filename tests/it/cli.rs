@@ -53,8 +53,25 @@ fn with(text: &str) -> TempDir {
 const SHOP: &str = "[project]\nname = \"shop\"\n\n[services.postgres]\n";
 
 const COMMANDS: [&str; 19] = [
-    "init", "check", "plan", "apply", "drift", "start", "stop", "restart", "destroy", "status",
-    "logs", "exec", "urls", "explain", "graph", "secret", "completion", "version", "help",
+    "init",
+    "check",
+    "plan",
+    "apply",
+    "drift",
+    "start",
+    "stop",
+    "restart",
+    "destroy",
+    "status",
+    "logs",
+    "exec",
+    "urls",
+    "explain",
+    "graph",
+    "secret",
+    "completion",
+    "version",
+    "help",
 ];
 
 #[test]

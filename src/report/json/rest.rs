@@ -9,8 +9,7 @@ use crate::{
     desired::Desired,
     model::{Diagnostic, Severity},
     plan::{Event, Failure, Plan},
-    spec::Source,
-    report::{Condition, Ending, Status, ending, step},
+    report::{Condition, Ending, Status, diagnostic, diagnostic::Sources, ending, step},
 };
 
 #[derive(Serialize)]
@@ -215,7 +214,7 @@ pub fn urls(desired: &Desired) -> String {
 }
 
 /// Returns what is wrong with a configuration, if anything.
-pub fn check(diagnostics: &[Diagnostic], sources: &[Source]) -> String {
+pub fn check(diagnostics: &[Diagnostic], sources: &Sources) -> String {
     #[derive(Serialize)]
     struct CheckJson {
         valid: bool,
@@ -228,6 +227,6 @@ pub fn check(diagnostics: &[Diagnostic], sources: &[Source]) -> String {
         valid: count(Severity::Error) == 0,
         errors: count(Severity::Error),
         warnings: count(Severity::Warning),
-        diagnostics: crate::report::diagnostic::json(diagnostics, sources),
+        diagnostics: diagnostic::json(diagnostics, sources),
     })
 }
