@@ -16,6 +16,32 @@ pub enum InnerDriver {
     },
 }
 
+impl InnerDriver {
+    /// Returns what to run to see the things asked for.
+    pub fn look(&self, _: &[&Inner]) -> Statement {
+        unsupported()
+    }
+
+    /// Reads what [`look`](Self::look) put out.
+    pub fn read(&self, _: &str) -> Result<Inside, String> {
+        Err("this service cannot be looked into yet".into())
+    }
+
+    /// Returns what to run to bring `inner` to these attributes.
+    pub fn ensure(&self, _: &Inner, _: &BTreeMap<String, Sensitive>) -> Statement {
+        unsupported()
+    }
+
+    /// Returns what to run to remove `inner`.
+    pub fn remove(&self, _: &Inner) -> Statement {
+        unsupported()
+    }
+}
+
+fn unsupported() -> Statement {
+    Statement { argv: vec!["false".into()], user: None, stdin: Sensitive::new("") }
+}
+
 /// A command to run inside a container. What is secret goes in through standard input, since engines
 /// publish the arguments of every command as events.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,8 +4,13 @@
 //! world in memory with Docker's refusals; `faulty` makes any engine fail on a schedule.
 
 mod error;
+mod console;
+mod lock;
+pub mod docker;
 
+pub use console::{Console, LogLine, LogSelection, Session, Usage};
 pub use error::{Cause, Error, Evidence, Refusal};
+pub use lock::{Attempt, Held, Holder, Lock};
 
 use std::future::Future;
 
@@ -29,6 +34,15 @@ pub trait Observe: Sync {
 pub trait Engine: Observe {
     /// Does one thing.
     fn execute(&self, op: &Op) -> impl Future<Output = Result<(), Error>> + Send;
+}
+
+/// A line that an engine printed during a long operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    /// The image that is pulled or built.
+    pub subject: String,
+    /// The line, secrets struck out.
+    pub line: String,
 }
 
 /// An engine with the writing half taken away.
