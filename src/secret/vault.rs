@@ -314,7 +314,7 @@ mod tests {
     #[test]
     fn open_permissions_are_reported() {
         let folder = tempfile::tempdir().unwrap();
-        let mut vault = Vault::open(folder.path()).unwrap();
+        let mut vault = Vault::open(&folder.path().join(".nself")).unwrap();
         vault.set(&name("a"), &Sensitive::new("b")).unwrap();
         fs::set_permissions(vault.path(), fs::Permissions::from_mode(0o644)).unwrap();
         assert_eq!(vault.warnings().len(), 1);

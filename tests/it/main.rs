@@ -4,7 +4,9 @@
 mod case;
 mod cli;
 mod converge;
+mod docker;
 mod examples;
 mod report;
 mod spec;
+mod tidy;
 mod world;
