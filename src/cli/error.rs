@@ -55,9 +55,11 @@ impl Error {
         self
     }
 
-    /// Adds a circumstance behind the causes.
-    pub(super) fn noting(mut self, what: impl Into<String>) -> Self {
-        self.chain.push(what.into());
+    /// Adds a circumstance to what was attempted.
+    pub(super) fn noting(mut self, what: &str) -> Self {
+        if let Some(first) = self.chain.first_mut() {
+            *first = format!("{first} ({what})");
+        }
         self
     }
 

@@ -56,7 +56,7 @@ pub(super) async fn run(args: &ExecArgs, context: &Context) -> Result<Exit, Erro
         ))
         .remedy(format!("the services are {}", names.join(", "))));
     };
-    let argv = if args.command.is_empty() {
+    let words = if args.command.is_empty() {
         SHELL.map(str::to_owned).to_vec()
     } else {
         args.command.clone()
@@ -74,7 +74,7 @@ pub(super) async fn run(args: &ExecArgs, context: &Context) -> Result<Exit, Erro
         .exec(
             &found.name,
             Session {
-                argv,
+                argv: words,
                 user: args.user.clone(),
                 stdin: Some(Box::pin(tokio::io::stdin())),
                 stdout: Box::pin(tokio::io::stdout()),

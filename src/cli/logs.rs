@@ -24,6 +24,9 @@ use super::{Context, Error, Exit, session};
 pub(super) struct LogsArgs {
     /// The services [default: all]
     services: Vec<ServiceName>,
+    /// The project's file; its short form is taken here
+    #[arg(long, value_name = "FILE", help_heading = "Everywhere")]
+    file: Option<std::path::PathBuf>,
     /// Go on with lines to come
     #[arg(short = 'f', long)]
     follow: bool,

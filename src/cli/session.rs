@@ -33,9 +33,8 @@ pub(super) async fn engine(context: &Context, project: &Project) -> Result<Docke
     tracing::debug!(address = choice.address, by = choice.by, "engine chosen");
     let connected = Docker::connect(&choice.address, project.keyring.clone()).await;
     connected.map_err(|error| {
-        let error = Error::from(error);
-        // Where the address came from matters once it does not answer, unless it was just typed.
-        error.noting(format!("the address comes from {}", choice.by))
+        // Where the address came from matters once it does not answer.
+        Error::from(error).noting(&format!("from {}", choice.by))
     })
 }
 

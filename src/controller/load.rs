@@ -55,10 +55,8 @@ pub fn load(place: &Place) -> Result<Project, Error> {
     })?;
     let (main, overlay) =
         source::read(&place.file, place.environment.as_deref()).map_err(unreadable)?;
-    let source = |file: source::File| Source {
-        name: file.path.to_string_lossy().into(),
-        bytes: file.bytes,
-    };
+    let source =
+        |file: source::File| Source { name: file.path.to_string_lossy().into(), bytes: file.bytes };
     let input = spec::Input {
         main: source(main),
         overlay: overlay.map(source),
@@ -99,7 +97,8 @@ impl Project {
     pub fn compile(&self, now: u64) -> Result<Desired, Error> {
         let mut problems = Vec::new();
         let facts = self.facts(now, &mut problems);
-        let wrong = |diagnostics| Error::Configuration { diagnostics, sources: self.sources.clone() };
+        let wrong =
+            |diagnostics| Error::Configuration { diagnostics, sources: self.sources.clone() };
         if !problems.is_empty() {
             return Err(wrong(problems));
         }
@@ -109,9 +108,12 @@ impl Project {
             .iter()
             .filter_map(|(name, need)| match need {
                 SecretNeed::Given { origin } if self.keyring.get(name).is_none() => Some(
-                    Diagnostic::error("missing-secret", format!("the secret `{name}` has no value"))
-                        .at(&origin.clone(), "is to be given by a person")
-                        .help(format!("nself secret set {name}")),
+                    Diagnostic::error(
+                        "missing-secret",
+                        format!("the secret `{name}` has no value"),
+                    )
+                    .at(&origin.clone(), "is to be given by a person")
+                    .help(format!("nself secret set {name}")),
                 ),
                 SecretNeed::Given { .. }
                 | SecretNeed::Random { .. }

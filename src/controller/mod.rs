@@ -148,8 +148,7 @@ async fn under_lock<E: Engine + Lock>(
         return Ok(Locked::Moved(Box::new(Pass { desired, observed, plan, looked_ms })));
     }
     let brief = pass::Brief { goal, keyring: &project.keyring, policy, contents: false };
-    let (passes, rest) =
-        pass::converge(engine, &mut desired, plan, &brief, events, cancel).await?;
+    let (passes, rest) = pass::converge(engine, &mut desired, plan, &brief, events, cancel).await?;
     Ok(Locked::Done(Box::new(Report { passes, rest, desired })))
 }
 
