@@ -2,5 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, missing_docs, reason = "these are tests")]
 
 mod case;
+mod compile;
 mod examples;
+mod explain;
 mod spec;
