@@ -3,9 +3,11 @@
 
 mod case;
 mod cli;
+mod compile;
 mod converge;
 mod docker;
 mod examples;
+mod explain;
 mod report;
 mod spec;
 mod tidy;

@@ -24,19 +24,41 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "controller",
         &[
-            "model", "catalog", "spec", "desired", "observed", "diff", "plan", "source", "secret", "cert",
-            "engine", "apply",
+            "model", "catalog", "spec", "desired", "observed", "diff", "plan", "source", "secret",
+            "cert", "engine", "apply",
         ],
     ),
     (
         "report",
-        &["model", "catalog", "spec", "desired", "observed", "diff", "plan", "engine", "controller"],
+        &[
+            "model",
+            "catalog",
+            "spec",
+            "desired",
+            "observed",
+            "diff",
+            "plan",
+            "engine",
+            "controller",
+        ],
     ),
     (
         "cli",
         &[
-            "model", "catalog", "spec", "desired", "observed", "diff", "plan", "source", "secret", "cert",
-            "engine", "apply", "controller", "report",
+            "model",
+            "catalog",
+            "spec",
+            "desired",
+            "observed",
+            "diff",
+            "plan",
+            "source",
+            "secret",
+            "cert",
+            "engine",
+            "apply",
+            "controller",
+            "report",
         ],
     ),
 ];
@@ -110,8 +132,15 @@ fn libraries_stay_in_their_rooms() {
 
 #[test]
 fn pure_rooms_do_not_touch_the_world() {
-    let forbidden =
-        ["std::fs", "std::env", "std::process", "std::net", "tokio::", "SystemTime", "Instant::now"];
+    let forbidden = [
+        "std::fs",
+        "std::env",
+        "std::process",
+        "std::net",
+        "tokio::",
+        "SystemTime",
+        "Instant::now",
+    ];
     let mut wrong = Vec::new();
     for (place, text) in sources() {
         if !room(&place).is_some_and(|room| PURE.contains(&room.as_str())) {
@@ -160,7 +189,8 @@ fn every_kind_and_every_test_file_is_registered() {
     let shared = ["mod", "blueprint", "inner", "kind", "probe"];
     for file in files(&root().join("src/catalog")) {
         let name = file.file_stem().unwrap().to_str().unwrap().to_owned();
-        let is_kind = file.parent().unwrap().ends_with("catalog") && !shared.contains(&name.as_str());
+        let is_kind =
+            file.parent().unwrap().ends_with("catalog") && !shared.contains(&name.as_str());
         assert!(!is_kind || catalog.contains(&format!("{name} => ")), "{name} is not in kinds!");
     }
     let tests = fs::read_to_string(root().join("tests/it/main.rs")).unwrap();
@@ -182,8 +212,20 @@ fn licences_are_known() {
     let metadata: serde_json::Value = serde_json::from_slice(&metadata.stdout).unwrap();
     let good = |licence: &str| {
         let known = [
-            "MIT", "Apache-2.0", "BSD-3-Clause", "BSD-2-Clause", "ISC", "Zlib", "Unicode-3.0", "Unlicense",
-            "0BSD", "CC0-1.0", "BSL-1.0", "CDLA-Permissive-2.0", "MIT-0", "Apache-2.0 WITH LLVM-exception",
+            "MIT",
+            "Apache-2.0",
+            "BSD-3-Clause",
+            "BSD-2-Clause",
+            "ISC",
+            "Zlib",
+            "Unicode-3.0",
+            "Unlicense",
+            "0BSD",
+            "CC0-1.0",
+            "BSL-1.0",
+            "CDLA-Permissive-2.0",
+            "MIT-0",
+            "Apache-2.0 WITH LLVM-exception",
             "MPL-2.0",
         ];
         let words = licence.replace(['(', ')'], "").replace('/', " OR ");

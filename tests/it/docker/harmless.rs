@@ -44,13 +44,24 @@ const EVENTS: &[Event] = &[
     }),
     ("a container of another project of ours", |stage, _| {
         let name = format!("{}x-sibling", stage.name);
-        docker(&["run", "-d", "--name", &name, "--label", "dev.nself.project=other", BASE, "sleep", "9"]);
+        docker(&[
+            "run",
+            "-d",
+            "--name",
+            &name,
+            "--label",
+            "dev.nself.project=other",
+            BASE,
+            "sleep",
+            "9",
+        ]);
         docker(&["rm", "-f", &name]);
     }),
     ("a container of another instance", |stage, _| {
         let name = format!("{}x-preview", stage.name);
         let project = format!("dev.nself.project={}", stage.name);
-        let words = ["--label", &project, "--label", "dev.nself.instance=preview", BASE, "sleep", "9"];
+        let words =
+            ["--label", &project, "--label", "dev.nself.instance=preview", BASE, "sleep", "9"];
         docker(&[&["run", "-d", "--name", &name], &words[..]].concat());
         docker(&["rm", "-f", &name]);
     }),

@@ -101,8 +101,7 @@ impl Stage {
         let engine = self.engine(&project);
         let cancel = CancellationToken::new();
         let yes = async |_: &Pass| true;
-        let applied =
-            controller::apply(&engine, &mut project, options, yes, &|_, _| {}, &cancel);
+        let applied = controller::apply(&engine, &mut project, options, yes, &|_, _| {}, &cancel);
         let report = self.runtime.block_on(applied).unwrap_or_else(|error| panic!("{error:?}"));
         report.expect("nobody said no")
     }
@@ -181,7 +180,8 @@ pub(crate) fn try_docker(arguments: &[&str]) -> Result<String, String> {
     // A client newer than the engine has to be told which words the engine understands.
     static VERSION: OnceLock<String> = OnceLock::new();
     let version = VERSION.get_or_init(|| {
-        let asked = Command::new("docker").args(["version", "--format", "{{.Server.APIVersion}}"]).output();
+        let asked =
+            Command::new("docker").args(["version", "--format", "{{.Server.APIVersion}}"]).output();
         String::from_utf8_lossy(&asked.expect("the docker command").stdout).trim().to_owned()
     });
     let output = Command::new("docker")
