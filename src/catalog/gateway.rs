@@ -150,7 +150,7 @@ fn site_configuration(site: &Site, context: &Context<'_>) -> String {
         .replace("@BODY_LIMIT@", &body_limit)
         .lines()
         .filter(|line| line.is_empty() || !line.trim().is_empty())
-        .map(|line| format!("{line}\n"))
+        .flat_map(|line| [line, "\n"])
         .collect()
 }
 

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::scram;
 use crate::{
     catalog::{Attribute, Inside, Statement},
-    model::{Inner, InnerKind, Sensitive, ServiceName},
+    model::{Encoding, Inner, InnerKind, Sensitive, ServiceName},
 };
 
 /// Attributes of a role.
@@ -350,15 +350,35 @@ fn change_grant(script: &mut Script, inner: &Inner, words: &[String]) {
 pub(in crate::catalog) fn remove(role: &str, database: &str, inner: &Inner) -> Statement {
     let name = identifier(&inner.name);
     let mut script = Script::new();
-    let drop = |word: &str| format!("DROP {word} IF EXISTS {name};");
-    match inner.kind {
-        InnerKind::Role => script.line(&drop("ROLE")),
-        InnerKind::Database => script.line(&drop("DATABASE")),
-        InnerKind::Schema => script.at(inner, |script| script.line(&drop("SCHEMA"))),
-        InnerKind::Extension => script.at(inner, |script| script.line(&drop("EXTENSION"))),
-        InnerKind::Grant => change_grant(&mut script, inner, &[]),
+    let statement = match inner.kind {
+        InnerKind::Role => format!("DROP ROLE IF EXISTS {name};"),
+        InnerKind::Database => format!("DROP DATABASE IF EXISTS {name};"),
+        InnerKind::Schema => format!("DROP SCHEMA IF EXISTS {name};"),
+        InnerKind::Extension => format!("DROP EXTENSION IF EXISTS {name};"),
+        InnerKind::Grant => revocation(&inner.name),
+    };
+    match &inner.database {
+        None => script.line(&statement),
+        Some(database) => script.in_database(database, |script| script.line(&statement)),
     }
     script.statement(role, database)
+}
+
+/// Returns what takes a grant back, if there still are the role and the object it is on.
+fn revocation(grant: &str) -> String {
+    let Some((role, target)) = grant.split_once('@') else { return String::new() };
+    let Some(target) = Target::parse(target) else { return String::new() };
+    let object = match &target {
+        Target::Database(name) => format!("pg_database WHERE datname = {}", literal(name)),
+        Target::Schema(name) => format!("pg_namespace WHERE nspname = {}", literal(name)),
+    };
+    let revoke = format!("REVOKE ALL ON {} FROM {}", target.clause(), identifier(role));
+    format!(
+        "SELECT {} WHERE EXISTS (SELECT FROM pg_roles WHERE rolname = {}) \
+         AND EXISTS (SELECT FROM {object}) \\gexec",
+        literal(&revoke),
+        literal(role)
+    )
 }
 
 /// What psql reads.
@@ -425,12 +445,10 @@ impl Script {
     }
 }
 
-/// Returns the psql command that goes to a database. Its name stands in a connection string, since psql
-/// would take a bare name with `=` in it for one.
+/// Returns the psql command that goes to a database. It stands in a URL: in any other form psql would
+/// take some name for a connection string, or its quotes for its own.
 fn connect(database: &str) -> String {
-    let value = database.replace('\\', "\\\\").replace('\'', "\\'");
-    let string = format!("dbname='{value}'").replace('\\', "\\\\").replace('\'', "''");
-    format!("\\connect -reuse-previous=on '{string}'")
+    format!("\\connect -reuse-previous=on 'postgresql:///{}'", Encoding::Url.apply(database))
 }
 
 /// Returns a name as SQL reads it.
