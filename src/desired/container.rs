@@ -290,7 +290,6 @@ impl Container {
             probe: _,        // how nself looks, not what it looks at
             ready_within: _, // likewise
         } = self;
-        let Limits { memory, reservation, cpus, cpu_shares, cpuset, pids } = limits;
         let Capabilities { add, drop } = capabilities;
         let Dns { servers, search, options } = dns;
         let Stop { signal, grace } = stop;
@@ -316,22 +315,10 @@ impl Container {
         for (port, bindings) in ports {
             all.insert(Field::Port.key(port), Value::Plain(list(bindings)));
         }
-        for (network, Attachment { aliases, ipv4 }) in networks {
-            all.insert(Field::Network.key(network), Value::Plain("attached".into()));
-            if !aliases.is_empty() {
-                all.insert(Field::Alias.key(network), Value::Plain(list(aliases)));
-            }
-            if let Some(ipv4) = ipv4 {
-                all.insert(Field::Address.key(network), Value::plain(ipv4));
-            }
+        for (network, attachment) in networks {
+            all.0.extend(attachment.fields(network).0);
         }
-        all.set_if(Field::Memory, memory.map(|size| size.0));
-        all.set_if(Field::Swap, memory.map(|size| size.0 * 2));
-        all.set_if(Field::Reservation, reservation.map(|size| size.0));
-        all.set_if(Field::Cpus, cpus.map(|cpus| cpus.0));
-        all.set_if(Field::CpuShares, cpu_shares.as_ref());
-        all.set_if(Field::Cpuset, cpuset.as_ref());
-        all.set_if(Field::Pids, pids.as_ref());
+        all.0.extend(limits.fields().0);
         all.set_if(Field::Restart, (*restart != Restart::No).then_some(restart));
         if let Some(HealthCheck { test, interval, timeout, retries, start_period }) = health {
             let mut argv = vec!["CMD".to_owned()];
@@ -371,6 +358,38 @@ impl Container {
         // The engine names the network a container was created with; ours is always the first.
         all.set_if(Field::NetworkMode, networks.keys().next());
         all.set(Field::State, phase);
+        all
+    }
+}
+
+impl Attachment {
+    /// Returns what is compared of a place on `network`.
+    pub fn fields(&self, network: &str) -> Fields {
+        let Self { aliases, ipv4 } = self;
+        let mut all = Fields::default();
+        all.insert(Field::Network.key(network), Value::plain("attached"));
+        if !aliases.is_empty() {
+            all.insert(Field::Alias.key(network), Value::Plain(list(aliases)));
+        }
+        if let Some(ipv4) = ipv4 {
+            all.insert(Field::Address.key(network), Value::plain(ipv4));
+        }
+        all
+    }
+}
+
+impl Limits {
+    /// Returns what is compared of the limits.
+    pub fn fields(&self) -> Fields {
+        let Self { memory, reservation, cpus, cpu_shares, cpuset, pids } = self;
+        let mut all = Fields::default();
+        all.set_if(Field::Memory, memory.map(|size| size.0));
+        all.set_if(Field::Swap, memory.map(|size| size.0 * 2));
+        all.set_if(Field::Reservation, reservation.map(|size| size.0));
+        all.set_if(Field::Cpus, cpus.map(|cpus| cpus.0));
+        all.set_if(Field::CpuShares, cpu_shares.as_ref());
+        all.set_if(Field::Cpuset, cpuset.as_ref());
+        all.set_if(Field::Pids, pids.as_ref());
         all
     }
 }

@@ -4,12 +4,15 @@
 //! world in memory with Docker's refusals; `faulty` makes any engine fail on a schedule.
 
 mod error;
+pub mod faulty;
+pub mod sim;
 
 pub use error::{Cause, Error, Evidence, Refusal};
 
 use std::future::Future;
 
 use crate::{
+    model::Keyring,
     observed::{Observed, Request},
     plan::Op,
 };
@@ -27,6 +30,9 @@ pub trait Observe: Sync {
 /// Doing what is already done succeeds and changes nothing. An error says nothing about whether the
 /// effect took place; only another look does.
 pub trait Engine: Observe {
+    /// Hands over the secrets that effects put in. Until then those that need one fail.
+    fn unlock(&self, keyring: &Keyring);
+
     /// Does one thing.
     fn execute(&self, op: &Op) -> impl Future<Output = Result<(), Error>> + Send;
 }
@@ -55,6 +61,10 @@ impl<E: Observe> Observe for &E {
 }
 
 impl<E: Engine> Engine for &E {
+    fn unlock(&self, keyring: &Keyring) {
+        (**self).unlock(keyring);
+    }
+
     async fn execute(&self, op: &Op) -> Result<(), Error> {
         (**self).execute(op).await
     }

@@ -132,9 +132,7 @@ impl Node {
     /// Adds the problem that `wanted` should stand here, and returns `None`.
     pub fn mismatch<T>(&self, wanted: &str, problems: &mut Vec<Diagnostic>) -> Option<T> {
         let message = format!("expected {wanted}, found {}", self.kind());
-        problems.push(
-            Diagnostic::error("wrong-type", message).at(&self.origin, format!("not {wanted}")),
-        );
+        problems.push(Diagnostic::error("wrong-type", message).at(&self.origin, ""));
         None
     }
 
@@ -147,16 +145,20 @@ impl Node {
     }
 }
 
+/// More keys than this do not fit under a caret.
+const MOST_LISTED: usize = 12;
+
 /// Adds a problem for each key of `table` that is not among `known`.
 pub fn refuse_unknown(table: &Table, known: &[&str], problems: &mut Vec<Diagnostic>) {
     for (key, entry) in table {
         if known.contains(&key.as_str()) {
             continue;
         }
-        let note = suggest(key, known.iter().copied()).map_or_else(
-            || format!("keys here: {}", known.join(", ")),
-            |s| format!("did you mean `{s}`?"),
-        );
+        let note = match suggest(key, known.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if known.len() <= MOST_LISTED => format!("keys here: {}", known.join(", ")),
+            None => "not a key here".to_owned(),
+        };
         problems.push(
             Diagnostic::error("unknown-key", format!("unknown key `{key}`")).at(&entry.key, note),
         );
@@ -315,6 +317,25 @@ pub fn word(node: &Node, words: &[&str], problems: &mut Vec<Diagnostic>) -> Opti
     found
 }
 
+/// Reads a type from text; `wanted` says what the text should be. For
+/// [`decode_text!`](crate::decode_text).
+pub fn text<T>(node: &Node, wanted: &str, problems: &mut Vec<Diagnostic>) -> Option<T>
+where
+    T: std::str::FromStr<Err: std::fmt::Display>,
+{
+    let NodeValue::String(text) = &node.value else {
+        return node.mismatch(&format!("{wanted}, in quotes"), problems);
+    };
+    match text.parse() {
+        Ok(value) => Some(value),
+        Err(error) => {
+            let problem = Diagnostic::error("bad-value", error.to_string());
+            problems.push(problem.at(&node.origin, ""));
+            None
+        }
+    }
+}
+
 impl<T: Decode> Decode for Option<T> {
     fn shape() -> Shape {
         T::shape()
@@ -427,22 +448,19 @@ macro_rules! decode_integer {
 // Port 0 and zero replicas mean nothing here, so the unsigned types begin at one.
 decode_integer! { u16, 1; u32, 1; i32, i64::from(i32::MIN); }
 
+/// Declares types that are read from text, each with the words for what the text should be.
+#[macro_export]
 macro_rules! decode_text {
     ($($type:ty, $words:literal;)*) => {$(
-        impl Decode for $type {
-            fn shape() -> Shape {
-                Shape::Text($words)
+        impl $crate::model::decode::Decode for $type {
+            fn shape() -> $crate::model::decode::Shape {
+                $crate::model::decode::Shape::Text($words)
             }
-            fn decode(node: &Node, problems: &mut Vec<Diagnostic>) -> Option<Self> {
-                let NodeValue::String(text) = &node.value else {
-                    return node.mismatch(concat!($words, ", in quotes"), problems);
-                };
-                text.parse()
-                    .map_err(|error: <$type as std::str::FromStr>::Err| {
-                        let problem = Diagnostic::error("bad-value", error.to_string());
-                        problems.push(problem.at(&node.origin, ""));
-                    })
-                    .ok()
+            fn decode(
+                node: &$crate::model::decode::Node,
+                problems: &mut Vec<$crate::model::Diagnostic>,
+            ) -> Option<Self> {
+                $crate::model::decode::text(node, $words, problems)
             }
         }
     )*};

@@ -85,6 +85,11 @@ impl Diagnostic {
         }
     }
 
+    /// Returns a warning without a place.
+    pub fn warning(code: &'static str, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(code, message) }
+    }
+
     /// Points at where `origin` lies; an origin outside any file points nowhere.
     #[must_use]
     pub fn at(mut self, origin: &Origin, note: impl Into<String>) -> Self {

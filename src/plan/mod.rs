@@ -3,11 +3,17 @@
 //! A plan is a value: the same input gives the same bytes. Each step is one engine call with its reason.
 //! Destructive or unclear changes are held, with what would release them; nothing here asks anybody.
 
+mod container;
+mod draft;
 mod event;
 mod op;
+mod planner;
+mod record;
 
 pub use event::{Applied, Event, Failure, Outcome};
 pub use op::{Op, Target};
+pub use planner::plan;
+pub use record::{ownership_labels, record_after};
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -3,20 +3,41 @@
 //! No I/O: files and environment come in as values. What comes out is typed and complete in itself; what
 //! a kind adds to it is `desired`'s business.
 
+mod check;
+mod effective;
+mod external;
+mod overlay;
+mod parse;
+mod place;
+mod read;
+mod schema;
+mod service;
 mod settings;
 mod template;
+mod value;
+mod variable;
 
+pub use parse::{Input, Parsed, environments, parse};
+pub use read::Source;
+pub use schema::schema;
+pub(crate) use service::GATEWAY;
 pub use settings::{
-    Build, Gateway, Health, IgnoreRule, Images, LimitSettings, Project, SecretRule, SecretSource,
-    Settings, SourceWord,
+    Build, BuildTable, Gateway, Health, IgnoreRule, Images, LimitSettings, Project, SecretRule,
+    SecretSource, Settings, SourceWord, Variable,
 };
-pub use template::{Reference, Template, TemplatePart};
+pub use template::{InvalidReference, Reference, Template, TemplatePart};
+pub use place::{Address, Domain, HostAddress, Publish, RouteName};
+pub use value::{
+    Bind, Capability, Day, Device, EnvName, InsidePath, InvalidText, ProcessLimit, RestartRule,
+};
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
     catalog,
-    model::{Instance, Origin, ProjectName, SecretName, ServiceName, decode::Sourced},
+    model::{
+        Instance, Origin, ProjectName, SecretName, ServiceName, VariableName, decode::Sourced,
+    },
 };
 
 /// What the person wrote, checked.
@@ -29,7 +50,7 @@ pub struct Spec {
     /// What marks its objects; the name when the file has no `project.id`.
     pub id: String,
     /// The domain; `NAME.localhost` when the file has none.
-    pub domain: Sourced<String>,
+    pub domain: Sourced<Domain>,
     /// Whether the production rules hold.
     pub production: bool,
     /// The chosen environment.
@@ -44,10 +65,14 @@ pub struct Spec {
     pub gateway: Gateway,
     /// Images.
     pub images: Images,
+    /// The declared variables with their values.
+    pub variables: BTreeMap<VariableName, Sourced<String>>,
     /// Rules for secrets that are declared; others are generated.
     pub secrets: BTreeMap<SecretName, SecretRule>,
     /// What is not compared.
     pub ignore: Vec<IgnoreRule>,
+    /// Where values stood that an environment replaced.
+    pub overridden: Overridden,
 }
 
 /// One service.
@@ -59,4 +84,22 @@ pub struct Service {
     pub options: catalog::Options,
     /// What every service can have.
     pub settings: Settings,
+}
+
+/// For values that took the place of others: where those others stand, the nearest first.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Overridden(BTreeMap<(Arc<str>, usize), Vec<Origin>>);
+
+impl Overridden {
+    /// Returns what the value at `origin` took the place of.
+    pub fn by(&self, origin: &Origin) -> &[Origin] {
+        Self::key(origin).and_then(|key| self.0.get(&key)).map_or(&[], Vec::as_slice)
+    }
+
+    fn key(origin: &Origin) -> Option<(Arc<str>, usize)> {
+        match origin {
+            Origin::File { file, span, .. } => Some((Arc::clone(file), span.start)),
+            Origin::Kind(_) | Origin::Default | Origin::Computed(_) => None,
+        }
+    }
 }

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::Template;
+use super::{
+    Address, Bind, Capability, Day, Device, Domain, EnvName, HostAddress, InsidePath, ProcessLimit, Publish,
+    RestartRule, RouteName, Template,
+};
 use crate::{
     model::{
-        ByteSize, Cpus, ImageRef, Instance, Millis, ProjectName, SecretName, ServiceName,
-        decode::Sourced,
+        ByteSize, Cpus, Diagnostic, ImageRef, Instance, Millis, ProjectName, ServiceName,
+        decode::{Decode, Node, NodeValue, Shape, Sourced},
     },
     table, words,
 };
@@ -19,7 +22,7 @@ table! {
         /// Marks this project's objects on the engine; written by `nself init`. Default: the name.
         pub id: Option<String>,
         /// The domain below which services are reachable. Default: NAME.localhost, which needs no DNS.
-        pub domain: Option<Sourced<String>>,
+        pub domain: Option<Sourced<Domain>>,
         /// Lets this environment live beside others on the same engine under names of its own.
         pub instance: Option<Instance>,
     }
@@ -38,12 +41,12 @@ table! {
         pub build: Option<Sourced<Build>>,
         /// The port the service answers on, inside its container.
         pub port: Option<Sourced<u16>>,
-        /// The name below the project's domain under which the gateway serves it; "@" is the domain itself.
-        pub route: Option<Sourced<String>>,
+        /// The name below the project's domain under which the gateway serves it; "@" is the domain itself, a name with a dot a full host name, "" nowhere.
+        pub route: Option<Sourced<RouteName>>,
         /// How many containers. Default: 1.
         pub replicas: Option<Sourced<u16>>,
         /// Environment variables. May hold references such as ${postgres.url} or ${secret.jwt_key}.
-        pub env: BTreeMap<String, Sourced<Template>>,
+        pub env: BTreeMap<EnvName, Sourced<Template>>,
         /// The command, instead of the image's own.
         pub command: Option<Sourced<Vec<String>>>,
         /// The entrypoint, instead of the image's own.
@@ -57,27 +60,27 @@ table! {
         /// Labels of the container.
         pub labels: BTreeMap<String, Sourced<String>>,
         /// Named volumes: what they hold → path inside. They outlive the container.
-        pub volumes: BTreeMap<ServiceName, Sourced<String>>,
+        pub volumes: BTreeMap<ServiceName, Sourced<InsidePath>>,
         /// Paths of the engine's host: path inside → path on the host, ":ro" behind it for read-only.
-        pub binds: BTreeMap<String, Sourced<String>>,
+        pub binds: BTreeMap<InsidePath, Sourced<Bind>>,
         /// Memory file systems: path inside → mount options.
-        pub tmpfs: BTreeMap<String, Sourced<String>>,
+        pub tmpfs: BTreeMap<InsidePath, Sourced<String>>,
         /// Ports on the host: "8080:80", "127.0.0.1:5432:5432" or "53:53/udp". Default address: 127.0.0.1.
-        pub publish: Vec<Sourced<String>>,
+        pub publish: Vec<Sourced<Publish>>,
         /// Services that must be ready before this one starts, beyond those it refers to.
         pub needs: Vec<Sourced<ServiceName>>,
         /// Limits of memory, processors and processes.
         pub limits: Option<LimitSettings>,
         /// When the engine starts it again: "no", "always", "unless-stopped", "on-failure" or "on-failure:3".
-        pub restart: Option<Sourced<String>>,
+        pub restart: Option<Sourced<RestartRule>>,
         /// How to see that it is ready.
         pub health: Option<Health>,
         /// How long it may take to become ready. Default: 60s; a job 10m.
         pub ready_within: Option<Sourced<Millis>>,
         /// Capabilities added.
-        pub cap_add: Vec<Sourced<String>>,
+        pub cap_add: Vec<Sourced<Capability>>,
         /// Capabilities dropped.
-        pub cap_drop: Vec<Sourced<String>>,
+        pub cap_drop: Vec<Sourced<Capability>>,
         /// Whether it may do everything. Avoid it.
         pub privileged: Option<Sourced<bool>>,
         /// Security options. Default: "no-new-privileges" for your own services.
@@ -87,7 +90,7 @@ table! {
         /// Kernel parameters of its namespaces.
         pub sysctls: BTreeMap<String, Sourced<String>>,
         /// Limits of processes: name → "soft:hard" or one number for both.
-        pub ulimits: BTreeMap<String, Sourced<String>>,
+        pub ulimits: BTreeMap<String, Sourced<ProcessLimit>>,
         /// Size of /dev/shm.
         pub shm: Option<Sourced<ByteSize>>,
         /// Name servers.
@@ -97,7 +100,7 @@ table! {
         /// Resolver options.
         pub dns_options: Vec<Sourced<String>>,
         /// Further lines of /etc/hosts: name → address.
-        pub extra_hosts: BTreeMap<String, Sourced<String>>,
+        pub extra_hosts: BTreeMap<String, Sourced<HostAddress>>,
         /// Further groups of its first process.
         pub groups: Vec<Sourced<String>>,
         /// The signal that asks it to stop.
@@ -109,7 +112,7 @@ table! {
         /// Options of the log driver.
         pub log_options: BTreeMap<String, Sourced<String>>,
         /// Devices of the host: "/dev/dri:/dev/dri:rwm".
-        pub devices: Vec<Sourced<String>>,
+        pub devices: Vec<Sourced<Device>>,
         /// Whether a small init reaps its zombies.
         pub init: Option<Sourced<bool>>,
         /// IPC namespace, such as "host".
@@ -123,9 +126,49 @@ table! {
     }
 }
 
+/// `build`: a folder, or a table that says more.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Build {
+    /// The folder, relative to the file.
+    pub context: String,
+    /// The Dockerfile, relative to the folder.
+    pub dockerfile: String,
+    /// The stage to build; the last one when absent.
+    pub target: Option<String>,
+    /// Build arguments.
+    pub args: BTreeMap<String, String>,
+}
+
+impl Decode for Build {
+    fn shape() -> Shape {
+        Shape::Either(vec![Shape::Text("the folder with a Dockerfile"), BuildTable::shape()])
+    }
+
+    fn decode(node: &Node, problems: &mut Vec<Diagnostic>) -> Option<Self> {
+        let table = match &node.value {
+            NodeValue::String(context) => BuildTable {
+                context: context.clone(),
+                dockerfile: None,
+                target: None,
+                args: BTreeMap::new(),
+            },
+            NodeValue::Table(_) => BuildTable::decode(node, problems)?,
+            _ => return node.mismatch("a folder or a table", problems),
+        };
+        let BuildTable { context, dockerfile, target, args } = table;
+        if context.is_empty() {
+            let problem = Diagnostic::error("bad-value", "the folder to build is empty");
+            problems.push(problem.at(&node.origin, "").help("write `.` for the folder of the file"));
+            return None;
+        }
+        let dockerfile = dockerfile.unwrap_or_else(|| "Dockerfile".to_owned());
+        Some(Self { context, dockerfile, target, args })
+    }
+}
+
 table! {
     /// `build`, as a table.
-    pub struct Build {
+    pub struct BuildTable {
         /// The folder, relative to this file.
         pub context: String,
         /// The Dockerfile, relative to the folder. Default: Dockerfile.
@@ -183,7 +226,7 @@ table! {
         /// The host's port for HTTPS. Default: 443.
         pub https_port: Option<Sourced<u16>>,
         /// The host's address. Default: 127.0.0.1; in production 0.0.0.0.
-        pub bind: Option<Sourced<String>>,
+        pub bind: Option<Sourced<Address>>,
         /// The largest request body. Default: "100M".
         pub body_limit: Option<Sourced<ByteSize>>,
     }
@@ -243,9 +286,18 @@ table! {
         /// Why.
         pub reason: Sourced<String>,
         /// The last day it holds, such as "2027-03-31". Default: for ever.
-        pub until: Option<Sourced<String>>,
+        pub until: Option<Sourced<Day>>,
     }
 }
 
-/// `secrets` by name.
-pub type SecretRules = BTreeMap<SecretName, SecretRule>;
+table! {
+    /// `[variables]`: NAME = { from_env = "X", default = "y" } or { value = "z" }
+    pub struct Variable {
+        /// The variable of the process environment that it takes its value from.
+        pub from_env: Option<Sourced<EnvName>>,
+        /// Its value where the process environment has none.
+        pub default: Option<Sourced<String>>,
+        /// Its value.
+        pub value: Option<Sourced<String>>,
+    }
+}

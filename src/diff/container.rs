@@ -1,0 +1,305 @@
+//! Containers: which live one is meant, and how it differs.
+
+use super::{
+    Action, Change, Changes, Effect, FieldChange, Last, Leftover, Look, Mover, Shown, by_resource,
+    compare::Pictures, compare_fields, effect::sticks,
+};
+use crate::{
+    desired::{Class, Container, Field, Fields, Phase},
+    model::ResourceId,
+    observed::{Health, SeenContainer, State},
+};
+
+/// Compares one wanted container with the live one that is meant.
+pub(super) fn compare(look: &Look<'_>, id: &ResourceId, wanted: &Container, changes: &mut Changes) {
+    let claimants = claimants(look, id, wanted);
+    let Some((keeper, rest)) = claimants.split_first() else {
+        if let Some(foreign) = at_name(look, &wanted.name) {
+            let change =
+                Change::new(id, Action::Conflict, "a container that is not ours has its name")
+                    .moved_by(Mover::Drift)
+                    .about(&foreign.id, &foreign.name);
+            changes.push(change);
+            return;
+        }
+        if wanted.phase == Phase::Suspended {
+            changes.unchanged.insert(id.clone());
+            return;
+        }
+        let mover = look.mover_of_absence(id);
+        changes.push(Change::new(id, Action::Create, "not there").moved_by(mover));
+        return;
+    };
+    // Ours goes by another name while somebody else's sits at the right one: neither a rename nor a
+    // replacement is possible without touching what is not ours.
+    if keeper.name != wanted.name
+        && let Some(foreign) = at_name(look, &wanted.name).filter(|seen| !seen.owner.is_ours())
+    {
+        let change = Change::new(id, Action::Conflict, "a container that is not ours has its name")
+            .moved_by(Mover::Drift)
+            .about(&foreign.id, &foreign.name);
+        changes.push(change);
+        return;
+    }
+    let mut fields = fields(look, id, wanted, keeper);
+    if wanted.phase == Phase::Suspended {
+        // What else differs is put right when it is started again.
+        fields.retain(|field| field.path.field == Field::State);
+    }
+    let unready = look.record.is_some_and(|record| record.unready.contains(id));
+    note_health(look, id, keeper, changes);
+    let mut change = if !fields.is_empty() {
+        Change::of_fields(id, fields, "")
+    } else if !rest.is_empty() {
+        Change::new(id, Action::Settle, "others claim to be it")
+    } else if wanted.phase == Phase::Done && keeper.state == State::Running {
+        Change::new(id, Action::Settle, "it has not ended yet").moved_by(Mover::You)
+    } else if unready && wanted.phase != Phase::Suspended {
+        Change::new(id, Action::Settle, "it was started and has not been seen ready")
+            .moved_by(Mover::You)
+    } else {
+        changes.unchanged.insert(id.clone());
+        return;
+    };
+    change.leftovers =
+        rest.iter().map(|seen| Leftover { id: seen.id.clone(), name: seen.name.clone() }).collect();
+    changes.push(change.about(&keeper.id, &keeper.name));
+}
+
+/// Finds containers of ours that nobody wants.
+pub(super) fn orphans(look: &Look<'_>, changes: &mut Changes) {
+    let unwanted = by_resource(&look.observed.containers, |seen| {
+        let id =
+            seen.owner.resource().cloned().or_else(|| {
+                seen.owner.is_ours().then(|| ResourceId::Container(seen.name.clone()))
+            })?;
+        (!look.desired.resources.contains_key(&id)).then_some(id)
+    });
+    for (id, seen) in unwanted {
+        let mover = look.mover_of_presence(&id);
+        let mut change = Change::new(&id, Action::Remove, "not in the file")
+            .moved_by(mover)
+            .about(&seen[0].id, &seen[0].name);
+        change.leftovers = seen[1..]
+            .iter()
+            .map(|seen| Leftover { id: seen.id.clone(), name: seen.name.clone() })
+            .collect();
+        changes.push(change);
+    }
+}
+
+/// Returns the live containers that claim to be this one, the one that counts first: it is as wanted,
+/// runs, has the right name, is the younger.
+fn claimants<'a>(
+    look: &'a Look<'_>,
+    id: &ResourceId,
+    wanted: &Container,
+) -> Vec<&'a SeenContainer> {
+    let adopted = look.record.is_some_and(|record| record.adopted.contains(id));
+    let mut claimants: Vec<_> = look
+        .observed
+        .containers
+        .iter()
+        .filter(|seen| match seen.owner.resource() {
+            Some(resource) => resource == id,
+            None => seen.name == wanted.name && (seen.owner.is_ours() || adopted),
+        })
+        .collect();
+    claimants.sort_by_key(|seen| {
+        let as_wanted = fields(look, id, wanted, seen)
+            .iter()
+            .all(|field| matches!(field.path.field, Field::Name | Field::State));
+        let runs = matches!(seen.state, State::Running | State::Paused);
+        let named = seen.name == wanted.name;
+        (!as_wanted, !runs, !named, std::cmp::Reverse(&seen.created), &seen.id)
+    });
+    claimants
+}
+
+fn at_name<'a>(look: &'a Look<'_>, name: &str) -> Option<&'a SeenContainer> {
+    look.observed.containers.iter().find(|seen| seen.name == name)
+}
+
+fn fields(
+    look: &Look<'_>,
+    id: &ResourceId,
+    wanted: &Container,
+    seen: &SeenContainer,
+) -> Vec<FieldChange> {
+    let mut wanted_fields = wanted.fields();
+    // State and image are compared by what they mean, not by their text.
+    wanted_fields.0.remove(&Field::State.path());
+    wanted_fields.0.remove(&Field::Image.path());
+    let nothing = Fields::default();
+    let image = look.observed.image_defaults.get(&seen.image_id);
+    let inherited = inherited(image.unwrap_or(&nothing), wanted);
+    let last = Last::of(look, id, seen.owner.applied());
+    let pictures =
+        Pictures { wanted: &wanted_fields, inherited: &inherited, live: &seen.fields, last };
+    let image_is_gone = image.is_none();
+    let mut all = compare_fields(look, id, &pictures, |path| {
+        matches!(path.field, Field::State | Field::Image)
+            || look.ignored(&wanted.service, path).is_some()
+            // Without the image nobody can tell what it brought along from what was added by hand.
+            || (image_is_gone && comes_with_image(path.field) && wanted_fields.get(path).is_none())
+    });
+    all.extend(image_change(look, id, wanted, seen));
+    all.extend(state_change(wanted, seen));
+    for field in &mut all {
+        // What was not set cannot be "taken away in place" where 0 means "leave".
+        if sticks(field.path.field) && field.after == Shown::Absent {
+            field.effect = Effect::Recreate;
+        }
+        if field.effect == Effect::InPlace
+            && !look.observed.engine.updates_in_place
+            && (sticks(field.path.field)
+                || matches!(field.path.field, Field::Pids | Field::Restart))
+        {
+            field.effect = Effect::Recreate;
+        }
+        // Another volume at the same place leaves the data of the one before behind.
+        if field.path.field == Field::Mount && field.mover != Mover::Drift && moves_data(field) {
+            field.effect = Effect::DataAtRisk;
+        }
+    }
+    all.sort_by(|a, b| a.path.cmp(&b.path));
+    all
+}
+
+/// Returns what the image brings along and nothing wanted stands against, as the engine merges it.
+fn inherited(image: &Fields, wanted: &Container) -> Fields {
+    let mut inherited = image.clone();
+    if wanted.entrypoint.is_some() {
+        // An entrypoint of one's own drops the image's command.
+        inherited.0.remove(&Field::Command.path());
+    }
+    if wanted.health.is_some() {
+        // A health check of one's own takes nothing from the image's.
+        inherited.0.retain(|path, _| !is_health(path.field));
+    }
+    inherited
+}
+
+fn is_health(field: Field) -> bool {
+    matches!(
+        field,
+        Field::HealthTest
+            | Field::HealthInterval
+            | Field::HealthTimeout
+            | Field::HealthRetries
+            | Field::HealthStartPeriod
+    )
+}
+
+fn comes_with_image(field: Field) -> bool {
+    is_health(field)
+        || matches!(
+            field,
+            Field::Env
+                | Field::Command
+                | Field::Entrypoint
+                | Field::User
+                | Field::Workdir
+                | Field::Label
+                | Field::StopSignal
+        )
+}
+
+fn moves_data(field: &FieldChange) -> bool {
+    let source = |shown: &Shown| match shown {
+        Shown::Plain(mount) => {
+            mount.strip_prefix("volume:")?.rsplit_once(':').map(|(name, _)| name.to_owned())
+        }
+        Shown::Absent | Shown::Secret(_) | Shown::SecretToCome | Shown::Hidden => None,
+    };
+    let before = source(&field.before);
+    before.is_some() && before != source(&field.after)
+}
+
+/// Compares image ids: the one behind the wanted reference, and the one the container runs.
+fn image_change(
+    look: &Look<'_>,
+    id: &ResourceId,
+    wanted: &Container,
+    seen: &SeenContainer,
+) -> Option<FieldChange> {
+    let path = Field::Image.path();
+    if look.ignored(&wanted.service, &path).is_some() {
+        return None;
+    }
+    let reference = wanted.image.to_string();
+    let live = match seen.fields.get(&path) {
+        Some(crate::observed::Live::Text(text)) => text.expose().to_owned(),
+        Some(crate::observed::Live::Verifier(_)) | None => String::new(),
+    };
+    let behind = look.observed.images.get(&reference);
+    let same_image = behind.is_some_and(|image| image.id == seen.image_id);
+    // An image that is not here cannot be compared before it is; its own change brings it.
+    let unknown = behind.is_none() && live == reference;
+    if same_image || unknown {
+        return None;
+    }
+    let (before, after) = if live == reference {
+        let short =
+            |id: &str| id.trim_start_matches("sha256:").chars().take(12).collect::<String>();
+        let wanted_id = behind.map(|image| short(&image.id)).unwrap_or_default();
+        (format!("{live} ({})", short(&seen.image_id)), format!("{reference} ({wanted_id})"))
+    } else {
+        (live.clone(), reference.clone())
+    };
+    let last = Last::of(look, id, seen.owner.applied()).get(&path);
+    let mover = match last {
+        None => Mover::Unknown,
+        Some(Some(crate::observed::Mark::Plain(last))) if *last == reference => Mover::Drift,
+        Some(_) => Mover::You,
+    };
+    Some(FieldChange {
+        before: Shown::Plain(before),
+        after: Shown::Plain(after),
+        last: None,
+        mover,
+        origin: look.origin(id, &path),
+        effect: Effect::Recreate,
+        path,
+    })
+}
+
+/// Compares what a container does with what it should be doing.
+fn state_change(wanted: &Container, seen: &SeenContainer) -> Option<FieldChange> {
+    let effect = match (wanted.phase, seen.state) {
+        (Phase::Running, State::Running)
+        | (Phase::Suspended, State::Created | State::Exited { .. } | State::Dead)
+        | (Phase::Done, State::Running | State::Exited { code: 0, .. }) => return None,
+        // A container that keeps crashing is given one fresh start, whose failure brings the evidence.
+        (Phase::Running, State::Restarting { .. }) => Effect::Restart,
+        (Phase::Running | Phase::Done, State::Dead) => Effect::Recreate,
+        // A job that failed starts from a clean file system.
+        (Phase::Done, State::Exited { .. } | State::Restarting { .. }) => Effect::Recreate,
+        (Phase::Running, State::Paused | State::Created | State::Exited { .. })
+        | (Phase::Suspended, State::Running | State::Paused | State::Restarting { .. })
+        | (Phase::Done, State::Created | State::Paused) => Effect::InPlace,
+    };
+    let mover = match (wanted.phase, wanted.class) {
+        (Phase::Suspended, _) => Mover::You,
+        (_, Class::Job) | (Phase::Running | Phase::Done, Class::Daemon) => Mover::Drift,
+    };
+    Some(FieldChange {
+        path: Field::State.path(),
+        before: Shown::Plain(seen.state.to_string()),
+        after: Shown::Plain(wanted.phase.to_string()),
+        last: None,
+        mover,
+        origin: None,
+        effect,
+    })
+}
+
+fn note_health(look: &Look<'_>, id: &ResourceId, seen: &SeenContainer, changes: &mut Changes) {
+    let running = seen.state == State::Running;
+    if running && seen.health == Some(Health::Unhealthy) {
+        changes.note(id, "runs and is not healthy: nself logs shows why");
+    }
+    if !look.observed.image_defaults.contains_key(&seen.image_id) {
+        changes.note(id, "its image is gone: what it brought along was not compared");
+    }
+}

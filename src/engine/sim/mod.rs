@@ -1,0 +1,57 @@
+//! An engine in memory, with the refusals of a real one. For tests, and for trying out what a plan does.
+//!
+//! The contract suite holds it to what the real engine does.
+
+mod execute;
+mod world;
+
+pub use world::{SimContainer, SimVolume, World};
+
+use std::sync::{Mutex, MutexGuard};
+
+use super::{Engine, Error, Observe};
+use crate::{
+    model::Keyring,
+    observed::{Observed, Request},
+    plan::Op,
+};
+
+/// A simulated engine. Cheap to make; what it holds is in [`World`].
+#[derive(Debug, Default)]
+pub struct Sim {
+    world: Mutex<World>,
+    keyring: Mutex<Keyring>,
+}
+
+impl Sim {
+    /// Returns an engine with nothing on it.
+    pub fn new(keyring: Keyring) -> Self {
+        Self { world: Mutex::new(World::default()), keyring: Mutex::new(keyring) }
+    }
+
+    /// Hands the world out, to look at it or to change it behind nself's back.
+    pub fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn keyring(&self) -> Keyring {
+        self.keyring.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+}
+
+impl Observe for Sim {
+    async fn observe(&self, request: &Request) -> Result<Observed, Error> {
+        Ok(self.world().observe(request))
+    }
+}
+
+impl Engine for Sim {
+    fn unlock(&self, keyring: &Keyring) {
+        *self.keyring.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = keyring.clone();
+    }
+
+    async fn execute(&self, op: &Op) -> Result<(), Error> {
+        let keyring = self.keyring();
+        execute::execute(&mut self.world(), op, &keyring)
+    }
+}

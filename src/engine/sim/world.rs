@@ -1,0 +1,240 @@
+//! What is on a simulated engine.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    catalog::InnerDriver,
+    desired::{Field, Fields, Path},
+    model::{Inner, ResourceId},
+    observed::{
+        Applied, EngineFacts, FileStat, InnerState, Live, LiveFields, Observed, Owner, PortHolder,
+        Record, Request, SeenContainer, SeenFiles, SeenImage, SeenNetwork, SeenVolume, State,
+        label,
+    },
+};
+
+/// Everything a simulated engine holds. All of it may be changed by hand.
+#[derive(Debug, Clone, Default)]
+pub struct World {
+    /// Containers by id.
+    pub containers: BTreeMap<String, SimContainer>,
+    /// Networks by id: name and labels beside what is seen of one.
+    pub networks: BTreeMap<String, (SeenNetwork, BTreeMap<String, String>)>,
+    /// Volumes by name.
+    pub volumes: BTreeMap<String, SimVolume>,
+    /// Images by reference.
+    pub images: BTreeMap<String, SeenImage>,
+    /// What containers inherit, by image id.
+    pub image_defaults: BTreeMap<String, Fields>,
+    /// The project's memory, by prefix.
+    pub records: BTreeMap<String, String>,
+    /// What is inside services, by the volume that holds it, or the container's id where none does.
+    pub inner: BTreeMap<String, BTreeMap<Inner, LiveFields>>,
+    /// Images whose containers never become ready.
+    pub broken: BTreeSet<String>,
+    /// Images no registry has.
+    pub unknown_images: BTreeSet<String>,
+    counter: u64,
+}
+
+/// A container of a simulated engine.
+#[derive(Debug, Clone)]
+pub struct SimContainer {
+    /// What is seen of it; the owner is worked out from the labels.
+    pub seen: SeenContainer,
+    /// Its labels, ours included.
+    pub labels: BTreeMap<String, String>,
+    /// The files its process has loaded, by configuration volume.
+    pub loaded: BTreeMap<String, String>,
+}
+
+/// A volume of a simulated engine.
+#[derive(Debug, Clone)]
+pub struct SimVolume {
+    /// What is seen of it; the owner is worked out from the labels.
+    pub seen: SeenVolume,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// Tells one volume from a later one of the same name.
+    pub incarnation: u64,
+    /// Sets of files by digest.
+    pub sets: BTreeMap<String, BTreeMap<String, FileStat>>,
+    /// The set in use.
+    pub current: Option<String>,
+}
+
+impl World {
+    /// Returns a number that no other object has.
+    pub fn next(&mut self) -> u64 {
+        self.counter += 1;
+        self.counter
+    }
+
+    /// Returns the container with that id or name.
+    pub fn find(&self, reference: &str) -> Option<&SimContainer> {
+        self.containers
+            .get(reference)
+            .or_else(|| self.containers.values().find(|container| container.seen.name == reference))
+    }
+
+    /// Returns the container with that id or name, to change it.
+    pub fn find_mut(&mut self, reference: &str) -> Option<&mut SimContainer> {
+        let id = self.find(reference)?.seen.id.clone();
+        self.containers.get_mut(&id)
+    }
+
+    /// Changes a value of a container behind nself's back.
+    pub fn tamper(&mut self, name: &str, path: Path, value: Option<&str>) {
+        if let Some(container) = self.find_mut(name) {
+            match value {
+                Some(value) => container.seen.fields.insert(path, value),
+                None => {
+                    container.seen.fields.0.remove(&path);
+                }
+            }
+        }
+    }
+
+    /// Returns what is inside a container's service.
+    pub fn inside(&self, name: &str) -> Option<&BTreeMap<Inner, LiveFields>> {
+        self.inner.get(&data_of(self.find(name)?))
+    }
+
+    /// Puts a container into another state behind nself's back.
+    pub fn set_state(&mut self, name: &str, state: State) {
+        if let Some(container) = self.find_mut(name) {
+            container.seen.state = state;
+        }
+    }
+
+    pub(super) fn observe(&self, request: &Request) -> Observed {
+        let owner = |labels: &BTreeMap<String, String>| owner(labels, request);
+        let mut observed = Observed {
+            engine: EngineFacts {
+                name: "sim".into(),
+                api: "1.41".into(),
+                address: "sim:".into(),
+                id: "sim".into(),
+                updates_in_place: true,
+                ..EngineFacts::default()
+            },
+            record: self.records.get(&request.prefix).and_then(|text| Record::parse(text)),
+            ..Observed::default()
+        };
+        for container in self.containers.values() {
+            let mut seen = container.seen.clone();
+            seen.owner = owner(&container.labels);
+            let name = ResourceId::Container(seen.name.clone());
+            seen.fields.insert(Field::Name.path(), &seen.name);
+            seen.fields.insert(Field::State.path(), seen.state);
+            if seen.owner.is_ours() || request.names.contains(&name) {
+                if let Some(defaults) = self.image_defaults.get(&seen.image_id) {
+                    observed.image_defaults.insert(seen.image_id.clone(), defaults.clone());
+                }
+                observed.containers.push(seen);
+            } else {
+                observed.ports.extend(super::execute::published(&seen).into_iter().map(|port| {
+                    PortHolder { address: "0.0.0.0".into(), port, container: seen.name.clone() }
+                }));
+            }
+        }
+        observed.containers.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
+        for (network, labels) in self.networks.values() {
+            let mut seen = network.clone();
+            seen.owner = owner(labels);
+            seen.members = self
+                .containers
+                .values()
+                .filter(|container| {
+                    container.seen.fields.get(&Field::Network.key(&seen.name)).is_some()
+                })
+                .map(|container| container.seen.name.clone())
+                .collect();
+            let wanted = request.names.contains(&ResourceId::Network(seen.name.clone()));
+            if seen.owner.is_ours() || wanted {
+                observed.networks.push(seen);
+            }
+        }
+        for volume in self.volumes.values() {
+            let mut seen = volume.seen.clone();
+            seen.owner = owner(&volume.labels);
+            let wanted = request.names.contains(&ResourceId::Volume(seen.name.clone()));
+            if seen.owner.is_ours() || wanted {
+                observed.volumes.push(seen);
+            }
+        }
+        for image in &request.images {
+            if let Some(seen) = self.images.get(&image.to_string()) {
+                observed.images.insert(image.to_string(), seen.clone());
+            }
+        }
+        for files in &request.files {
+            let Some(volume) = self.volumes.get(&files.volume) else { continue };
+            // There is no looking into a volume but through a container that mounts it.
+            if !self.containers.values().any(|container| mounts(container, &files.volume)) {
+                continue;
+            }
+            let set = volume.current.as_ref().and_then(|digest| volume.sets.get(digest));
+            let mut all = set.cloned().unwrap_or_default();
+            all.retain(|path, _| files.files.contains_key(path));
+            if !request.contents {
+                for stat in all.values_mut() {
+                    stat.content = None;
+                }
+            }
+            let id = ResourceId::Files(files.container.clone());
+            observed.files.insert(id, SeenFiles { current: volume.current.clone(), files: all });
+        }
+        for (name, (InnerDriver::Postgres { .. }, wanted)) in request.inner_by_container() {
+            let state = match self.find(name) {
+                Some(container) if container.seen.state == State::Running => {
+                    let wanted = wanted.iter().map(|inner| &inner.id);
+                    let inside = self.inner.get(&data_of(container));
+                    let seen = wanted.filter_map(|id| Some((id.clone(), inside?.get(id)?.clone())));
+                    InnerState::Seen(seen.collect())
+                }
+                Some(_) | None => InnerState::NotRunning,
+            };
+            observed.inner.insert(name.to_owned(), state);
+        }
+        observed
+    }
+}
+
+/// Returns the place that holds what is inside a container's service.
+pub(super) fn data_of(container: &SimContainer) -> String {
+    let volume = container.seen.fields.0.iter().find_map(|(path, live)| match live {
+        Live::Text(text) if path.field == Field::Mount => {
+            text.expose().strip_prefix("volume:")?.strip_suffix(":rw")
+        }
+        Live::Text(_) | Live::Verifier(_) => None,
+    });
+    volume.unwrap_or(&container.seen.id).to_owned()
+}
+
+pub(super) fn mounts(container: &SimContainer, volume: &str) -> bool {
+    container.seen.fields.0.iter().any(|(path, live)| match live {
+        Live::Text(text) => {
+            path.field == Field::Mount
+                && text
+                    .expose()
+                    .strip_prefix("volume:")
+                    .and_then(|mount| mount.rsplit_once(':'))
+                    .is_some_and(|(name, _)| name == volume)
+        }
+        Live::Verifier(_) => false,
+    })
+}
+
+fn owner(labels: &BTreeMap<String, String>, request: &Request) -> Owner {
+    let instance = request.instance.as_ref().map(|instance| instance.as_str());
+    let ours = labels.get(label::PROJECT) == Some(&request.project_id)
+        && labels.get(label::INSTANCE).map(String::as_str) == instance;
+    if !ours {
+        return Owner::Foreign;
+    }
+    Owner::Ours {
+        resource: labels.get(label::RESOURCE).and_then(|text| text.parse().ok()),
+        applied: labels.get(label::APPLIED).and_then(|text| Applied::parse(text)),
+    }
+}

@@ -1,0 +1,332 @@
+//! The steps for one container: made, changed in place, restarted, replaced.
+
+use std::collections::BTreeSet;
+
+use super::{
+    Op, Target,
+    draft::Role,
+    planner::{Planner, target},
+};
+use crate::{
+    desired::{Container, Field, Phase, Probe},
+    diff::{Action, Change, Effect, Shown},
+    model::ResourceId,
+    observed::{Live, SeenContainer, State},
+};
+
+/// Adds the steps of one container's change.
+pub(super) fn group(planner: &mut Planner<'_>, change: &Change, wanted: &Container) {
+    let id = &change.id;
+    let seen = change
+        .subject
+        .as_ref()
+        .and_then(|subject| planner.observed.containers.iter().find(|seen| seen.id == subject.id));
+    match (change.action, seen) {
+        (Action::Create, _) => {
+            create(planner, id, wanted, &change.reason, None);
+        }
+        (Action::Change(Effect::Recreate | Effect::DataAtRisk), Some(seen))
+        | (Action::Conflict, Some(seen)) => {
+            let last = remove_leftovers(planner, change, None);
+            let why = why_recreate(change);
+            // A finished job has nothing to return to, and a volume can only be made anew while
+            // nothing uses it.
+            if wanted.phase == Phase::Done || planner.uses_emptied_volume(wanted) {
+                remove_first(planner, id, wanted, seen, &why, last);
+            } else {
+                replace(planner, id, wanted, seen, &why, last);
+            }
+        }
+        (Action::Change(_) | Action::Settle, Some(seen)) => settle(planner, change, wanted, seen),
+        (
+            Action::Change(_)
+            | Action::Settle
+            | Action::Conflict
+            | Action::Remove
+            | Action::Deferred
+            | Action::NotChecked,
+            _,
+        ) => {}
+    }
+}
+
+/// Returns the wait for a container to be ready.
+pub(super) fn await_ready(container: Target, wanted: &Container) -> Op {
+    let probe = match wanted.phase {
+        Phase::Done => Probe::Exit,
+        Phase::Running | Phase::Suspended => wanted.probe.clone(),
+    };
+    Op::AwaitReady { container, probe, within: wanted.ready_within }
+}
+
+/// Returns the host ports a live container publishes.
+pub(super) fn published(seen: &SeenContainer) -> BTreeSet<u16> {
+    let bindings = seen.fields.0.iter().filter(|(path, _)| path.field == Field::Port);
+    bindings
+        .filter_map(|(_, live)| match live {
+            Live::Text(text) => serde_json::from_str::<Vec<String>>(text.expose()).ok(),
+            Live::Verifier(_) => None,
+        })
+        .flatten()
+        .filter_map(|binding| binding.rsplit_once(':')?.1.parse().ok())
+        .collect()
+}
+
+fn why_recreate(change: &Change) -> String {
+    if change.fields.is_empty() {
+        return change.reason.clone();
+    }
+    let recreating = change.fields.iter().filter(|field| field.effect >= Effect::Recreate);
+    let names: Vec<String> = recreating.map(|field| field.path.to_string()).collect();
+    match names.as_slice() {
+        [] => change.reason.clone(),
+        [one] => format!("{one} cannot be changed in place"),
+        [one, rest @ ..] => {
+            format!("{one} and {} more cannot be changed in place", rest.len())
+        }
+    }
+}
+
+fn create(
+    planner: &mut Planner<'_>,
+    id: &ResourceId,
+    wanted: &Container,
+    why: &str,
+    previous: Option<usize>,
+) {
+    let name = Target::Name(wanted.name.clone());
+    let made = make(planner, id, wanted, &wanted.name, None, why, previous);
+    if wanted.phase == Phase::Suspended {
+        return;
+    }
+    let started = planner.drafts.push(id, Role::Act, Op::Start(name.clone()), why, Some(made));
+    planner.drafts.push(
+        id,
+        Role::Act,
+        await_ready(name, wanted),
+        "others may need it",
+        Some(started),
+    );
+}
+
+fn make(
+    planner: &mut Planner<'_>,
+    id: &ResourceId,
+    wanted: &Container,
+    name: &str,
+    instead_of: Option<&SeenContainer>,
+    why: &str,
+    previous: Option<usize>,
+) -> usize {
+    let mut labels = planner.labels(id);
+    labels.extend(wanted.labels.clone());
+    let op = Op::CreateContainer {
+        container: Box::new(wanted.clone()),
+        name: name.to_owned(),
+        labels,
+        anonymous: instead_of.map(|seen| seen.anonymous.clone()).unwrap_or_default(),
+    };
+    planner.drafts.push(id, Role::Make, op, why, previous)
+}
+
+/// The new one is made and started beside the old one, which comes back if the new one does not become
+/// ready. It gets its name last, so that a crash at any point leaves one of the two under it.
+fn replace(
+    planner: &mut Planner<'_>,
+    id: &ResourceId,
+    wanted: &Container,
+    old: &SeenContainer,
+    why: &str,
+    previous: Option<usize>,
+) {
+    let next = format!("{}.next", wanted.name);
+    let new = Target::Name(next.clone());
+    let runs = matches!(old.state, State::Running | State::Paused | State::Restarting { .. });
+    let remove_new = Op::RemoveContainer(new.clone());
+    let mut back = vec![remove_new.clone()];
+    if runs {
+        back.push(Op::Start(target(old)));
+        back.push(await_ready(target(old), wanted));
+    }
+
+    let made = make(planner, id, wanted, &next, Some(old), why, previous);
+    planner.drafts.on_failure(made, vec![remove_new]);
+    let mut last = made;
+    if runs {
+        if old.state == State::Paused {
+            let op = Op::Unpause(target(old));
+            last = planner.drafts.push(id, Role::Disturb, op, "so that it can stop", Some(last));
+            planner.drafts.on_failure(last, back.clone());
+        }
+        let op = Op::Stop { container: target(old), grace: None };
+        last =
+            planner.drafts.push(id, Role::Disturb, op, "the new one takes its place", Some(last));
+        planner.drafts.on_failure(last, back.clone());
+    }
+    last = planner.drafts.push(id, Role::Act, Op::Start(new.clone()), why, Some(last));
+    planner.drafts.on_failure(last, back.clone());
+    let ready = await_ready(new.clone(), wanted);
+    last = planner.drafts.push(id, Role::Act, ready, "before the old one goes", Some(last));
+    planner.drafts.on_failure(last, back);
+    let remove = Op::RemoveContainer(target(old));
+    last = planner.drafts.push(id, Role::Act, remove, "the new one is ready", Some(last));
+    let rename = Op::Rename { container: new, to: wanted.name.clone() };
+    planner.drafts.push(id, Role::Act, rename, "it has taken the old one's place", Some(last));
+}
+
+fn remove_first(
+    planner: &mut Planner<'_>,
+    id: &ResourceId,
+    wanted: &Container,
+    old: &SeenContainer,
+    why: &str,
+    previous: Option<usize>,
+) {
+    let stop = Op::Stop { container: target(old), grace: None };
+    let stopped = planner.drafts.push(id, Role::Disturb, stop, why, previous);
+    let remove = Op::RemoveContainer(target(old));
+    let removed = planner.drafts.push(id, Role::Disturb, remove, why, Some(stopped));
+    create(planner, id, wanted, why, Some(removed));
+}
+
+fn remove_leftovers(
+    planner: &mut Planner<'_>,
+    change: &Change,
+    mut last: Option<usize>,
+) -> Option<usize> {
+    for leftover in &change.leftovers {
+        let op = Op::RemoveContainer(Target::Id {
+            id: leftover.id.clone(),
+            name: leftover.name.clone(),
+        });
+        last = Some(planner.drafts.push(&change.id, Role::Disturb, op, "it is not the one", last));
+    }
+    last
+}
+
+/// Brings the container that counts to where it should be without making another one.
+fn settle(planner: &mut Planner<'_>, change: &Change, wanted: &Container, seen: &SeenContainer) {
+    let id = &change.id;
+    let container = target(seen);
+    let mut last = None;
+    let touches = |field: Field| change.fields.iter().any(|f| f.path.field == field);
+    let stopped = matches!(seen.state, State::Created | State::Exited { .. } | State::Dead);
+    let will_start = wanted.phase != Phase::Suspended && touches(Field::State) && stopped;
+
+    // An interrupted replacement left the one before; it is not removed until this one is ready, and
+    // it must not run beside it.
+    let mut back = Vec::new();
+    for leftover in &change.leftovers {
+        let other = planner.observed.containers.iter().find(|other| other.id == leftover.id);
+        let runs = other.is_some_and(|other| other.state == State::Running);
+        let other = Target::Id { id: leftover.id.clone(), name: leftover.name.clone() };
+        let is_predecessor = leftover.name == wanted.name;
+        if will_start && runs {
+            let op = Op::Stop { container: other.clone(), grace: None };
+            last =
+                Some(planner.drafts.push(id, Role::Disturb, op, "another takes its place", last));
+        }
+        if is_predecessor && (runs || will_start) {
+            back = vec![
+                Op::RemoveContainer(container.clone()),
+                Op::Start(other.clone()),
+                await_ready(other, wanted),
+            ];
+        }
+    }
+    let limits = change.fields.iter().any(|field| {
+        matches!(
+            field.path.field,
+            Field::Memory
+                | Field::Swap
+                | Field::Reservation
+                | Field::Cpus
+                | Field::CpuShares
+                | Field::Cpuset
+                | Field::Pids
+                | Field::Restart
+        )
+    });
+    if limits {
+        let op = Op::Update {
+            container: container.clone(),
+            limits: wanted.limits.clone(),
+            restart: wanted.restart,
+        };
+        last = Some(planner.drafts.push(id, Role::Act, op, "limits differ", last));
+    }
+    last = networks(planner, change, wanted, &container, last);
+    match (wanted.phase, seen.state) {
+        (Phase::Running | Phase::Done, State::Paused) => {
+            let op = Op::Unpause(container.clone());
+            last = Some(planner.drafts.push(id, Role::Act, op, "it is paused", last));
+        }
+        (Phase::Suspended, State::Running | State::Paused | State::Restarting { .. }) => {
+            if seen.state == State::Paused {
+                let op = Op::Unpause(container.clone());
+                last =
+                    Some(planner.drafts.push(id, Role::Disturb, op, "so that it can stop", last));
+            }
+            let op = Op::Stop { container: container.clone(), grace: None };
+            planner.drafts.push(id, Role::Disturb, op, "you stopped it", last);
+            return;
+        }
+        _ => {}
+    }
+    if will_start {
+        let op = Op::Start(container.clone());
+        let number = planner.drafts.push(id, Role::Act, op, "it does not run", last);
+        planner.drafts.on_failure(number, back.clone());
+        last = Some(number);
+    } else if change.action == Action::Change(Effect::Restart) {
+        let op = Op::Restart(container.clone());
+        last = Some(planner.drafts.push(id, Role::Disturb, op, "it keeps failing", last));
+    }
+    let settles = change.action == Action::Settle || !change.leftovers.is_empty();
+    if wanted.phase != Phase::Suspended && (touches(Field::State) || settles) {
+        let ready = await_ready(container.clone(), wanted);
+        let number = planner.drafts.push(id, Role::Act, ready, "others may need it", last);
+        planner.drafts.on_failure(number, back);
+        last = Some(number);
+    }
+    last = remove_leftovers(planner, change, last);
+    if touches(Field::Name) {
+        let op = Op::Rename { container, to: wanted.name.clone() };
+        planner.drafts.push(id, Role::Act, op, "it goes by another name", last);
+    }
+}
+
+/// Attaches where it should be and is not, detaches where it is and should not be.
+fn networks(
+    planner: &mut Planner<'_>,
+    change: &Change,
+    wanted: &Container,
+    container: &Target,
+    mut last: Option<usize>,
+) -> Option<usize> {
+    let id = &change.id;
+    let mut done = BTreeSet::new();
+    for field in &change.fields {
+        let network = &field.path.key;
+        if !matches!(field.path.field, Field::Network | Field::Alias | Field::Address)
+            || !done.insert(network.clone())
+        {
+            continue;
+        }
+        let op = match wanted.networks.get(network) {
+            Some(attachment) => Op::Connect {
+                container: container.clone(),
+                network: network.clone(),
+                attachment: attachment.clone(),
+            },
+            None => Op::Disconnect { container: container.clone(), network: network.clone() },
+        };
+        let why = match (&field.before, &field.after) {
+            (Shown::Absent, _) => "it is not on this network",
+            (_, Shown::Absent) => "it should not be on this network",
+            _ => "it is on this network in another way",
+        };
+        last = Some(planner.drafts.push(id, Role::Act, op, why, last));
+    }
+    last
+}

@@ -1,0 +1,568 @@
+//! Draws up the plan: one group of steps for each change, then the edges between groups.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    Held, Op, Plan, Policy, Release, Target, Verb, container,
+    draft::{Drafts, Role},
+    record,
+};
+use crate::{
+    desired::{
+        Container, Desired, Files, ImageOrigin, InnerResource, Phase, Reload, Resource, Volume,
+    },
+    diff::{Action, Change, Changes, Effect},
+    model::{InnerKind, Keyring, ResourceId},
+    observed::{Live, Observed, SeenContainer, State},
+};
+
+/// Turns differences into a plan.
+pub fn plan(
+    desired: &Desired,
+    observed: &Observed,
+    changes: Changes,
+    policy: &Policy,
+    keyring: &Keyring,
+) -> Plan {
+    let mut planner = Planner {
+        desired,
+        observed,
+        changes: &changes,
+        policy,
+        keyring,
+        drafts: Drafts::default(),
+        held: Vec::new(),
+        unusable: BTreeSet::new(),
+        blocked: BTreeMap::new(),
+        emptied: BTreeSet::new(),
+    };
+    planner.hold();
+    planner.block();
+    for change in &changes.changes {
+        if !planner.is_stopped(&change.id) {
+            planner.group(change);
+        }
+    }
+    let handovers = planner.port_handovers();
+    planner.wait_for_dependencies(&handovers.values().flatten().copied().collect());
+    planner.wait_for_preparations();
+    planner.wait_for_removals();
+    for (start, stops) in handovers {
+        for stop in stops {
+            planner.drafts.wait(start, stop);
+        }
+    }
+    let Planner { drafts, held, blocked, .. } = planner;
+    let steps = drafts.into_steps();
+    let title = match &desired.instance {
+        None => desired.project.to_string(),
+        Some(instance) => format!("{} · {instance}", desired.project),
+    };
+    let intent = record::intent(desired, observed, &changes, &steps, policy);
+    let generation = observed.record.as_ref().map_or(0, |record| record.generation);
+    let engine = observed.engine.clone();
+    Plan { title, engine, changes, steps, held, blocked, intent, generation }
+}
+
+pub(super) struct Planner<'a> {
+    pub(super) desired: &'a Desired,
+    pub(super) observed: &'a Observed,
+    changes: &'a Changes,
+    policy: &'a Policy,
+    pub(super) keyring: &'a Keyring,
+    pub(super) drafts: Drafts,
+    held: Vec<Held>,
+    /// Held resources on which nothing can be built.
+    unusable: BTreeSet<ResourceId>,
+    blocked: BTreeMap<ResourceId, ResourceId>,
+    /// Volumes that are made anew: nothing may use them while that happens.
+    emptied: BTreeSet<String>,
+}
+
+impl<'a> Planner<'a> {
+    /// Holds what would destroy something, or what is not ours to touch, unless it was released.
+    fn hold(&mut self) {
+        for change in &self.changes.changes {
+            let resource = self.desired.resources.get(&change.id);
+            let (verb, what, unusable) = match (change.action, &change.id) {
+                (Action::Conflict, ResourceId::Container(_)) => {
+                    (Verb::Replace, "would remove a container that is not ours", true)
+                }
+                (Action::Conflict, _) => (Verb::Adopt, "would take as ours what is not", true),
+                (Action::Remove, ResourceId::Volume(name)) => {
+                    let seen = self.observed.volumes.iter().find(|seen| seen.name == *name);
+                    if seen.is_some_and(|seen| seen.disposable) {
+                        continue;
+                    }
+                    (Verb::Remove, "would delete the volume with all that is in it", false)
+                }
+                (Action::Remove, ResourceId::Inner(inner)) if inner.kind != InnerKind::Grant => {
+                    (Verb::Remove, "would drop it with all that is in it", false)
+                }
+                (Action::Change(Effect::DataAtRisk), ResourceId::Volume(_)) => {
+                    (Verb::Replace, "would delete the volume and make an empty one", false)
+                }
+                (Action::Change(Effect::DataAtRisk), _) => {
+                    (Verb::Replace, "would start without the data it has now", false)
+                }
+                (Action::Change(Effect::Recreate), ResourceId::Network(_))
+                    if self.has_foreign_members(change) =>
+                {
+                    (Verb::Replace, "would cut off containers that are not ours", false)
+                }
+                _ => {
+                    if let (Some(Resource::Volume(volume)), Action::Change(_)) =
+                        (resource, change.action)
+                    {
+                        self.emptied.insert(volume.name.clone());
+                    }
+                    continue;
+                }
+            };
+            let release = Release { verb, id: change.id.clone() };
+            if self.policy.allow.contains(&release) {
+                if let (ResourceId::Volume(name), Verb::Replace) = (&change.id, verb) {
+                    self.emptied.insert(name.clone());
+                }
+                continue;
+            }
+            if unusable {
+                self.unusable.insert(change.id.clone());
+            }
+            self.held.push(Held { id: change.id.clone(), what: what.to_owned(), release });
+        }
+    }
+
+    /// Blocks whatever is built on a held conflict.
+    fn block(&mut self) {
+        if self.unusable.is_empty() {
+            return;
+        }
+        for id in self.desired.resources.keys() {
+            let culprit = self
+                .dependencies(id, |_| false)
+                .into_iter()
+                .find(|dependency| self.unusable.contains(dependency));
+            if let Some(culprit) = culprit
+                && self.changes.get(id).is_some()
+                && !self.unusable.contains(id)
+            {
+                self.blocked.insert(id.clone(), culprit);
+            }
+        }
+    }
+
+    fn is_stopped(&self, id: &ResourceId) -> bool {
+        self.held.iter().any(|held| held.id == *id) || self.blocked.contains_key(id)
+    }
+
+    fn has_foreign_members(&self, change: &Change) -> bool {
+        let Some(subject) = &change.subject else { return false };
+        let network = self.observed.networks.iter().find(|seen| seen.id == subject.id);
+        let ours = |name: &String| {
+            let seen = self.observed.containers.iter().find(|seen| seen.name == *name);
+            seen.is_some_and(|seen| seen.owner.is_ours())
+        };
+        network.is_some_and(|network| !network.members.iter().all(ours))
+    }
+
+    /// Returns what a resource rests on, directly or through others, but not through those at which
+    /// `ends` says to end.
+    fn dependencies(
+        &self,
+        id: &ResourceId,
+        ends: impl Fn(&ResourceId) -> bool,
+    ) -> BTreeSet<ResourceId> {
+        let mut all = BTreeSet::new();
+        let mut open = vec![id];
+        while let Some(id) = open.pop() {
+            for dependency in self.desired.after.get(id).into_iter().flatten().map(|(id, _)| id) {
+                if all.insert(dependency.clone()) && !ends(dependency) {
+                    open.push(dependency);
+                }
+            }
+        }
+        all
+    }
+
+    fn group(&mut self, change: &Change) {
+        match (&change.id, self.desired.resources.get(&change.id)) {
+            (_, Some(Resource::Image(image))) => {
+                let reference = image.reference.clone();
+                let op = match &image.origin {
+                    ImageOrigin::Pull(from) => Op::Pull { image: reference, from: from.clone() },
+                    ImageOrigin::Build(build) => {
+                        Op::Build { image: reference, build: build.clone() }
+                    }
+                };
+                self.drafts.push(&change.id, Role::Prepare, op, &change.reason, None);
+            }
+            (_, Some(Resource::Network(network))) => self.network(change, network),
+            (_, Some(Resource::Volume(volume))) => self.volume(change, volume),
+            (_, Some(Resource::Files(files))) => self.files(change, files),
+            (_, Some(Resource::Container(wanted))) => container::group(self, change, wanted),
+            (_, Some(Resource::Inner(inner))) => self.inner(change, inner),
+            (ResourceId::Container(_), None) => {
+                for (id, name) in subjects(change) {
+                    let target = Target::Id { id, name };
+                    let stop = Op::Stop { container: target.clone(), grace: None };
+                    let stopped =
+                        self.drafts.push(&change.id, Role::Disturb, stop, &change.reason, None);
+                    let remove = Op::RemoveContainer(target);
+                    self.drafts.push(
+                        &change.id,
+                        Role::Disturb,
+                        remove,
+                        &change.reason,
+                        Some(stopped),
+                    );
+                }
+            }
+            (ResourceId::Network(_), None) => {
+                for (id, _) in subjects(change) {
+                    let op = Op::RemoveNetwork { id };
+                    self.drafts.push(&change.id, Role::Disturb, op, &change.reason, None);
+                }
+            }
+            (ResourceId::Volume(name), None) => {
+                let op = Op::RemoveVolume { name: name.clone() };
+                self.drafts.push(&change.id, Role::Disturb, op, &change.reason, None);
+            }
+            (ResourceId::Inner(inner), None) => {
+                let sibling = self.desired.resources.values().find_map(|resource| match resource {
+                    Resource::Inner(other) if other.id.service == inner.service => Some(other),
+                    _ => None,
+                });
+                if let Some(sibling) = sibling {
+                    let mut gone = sibling.clone();
+                    gone.id = inner.clone();
+                    gone.spec.attributes.clear();
+                    gone.spec.kind = inner.kind;
+                    gone.spec.database.clone_from(&inner.database);
+                    gone.spec.name.clone_from(&inner.name);
+                    let container = Target::Name(gone.container.clone());
+                    let op = Op::DropInner { inner: gone, container };
+                    self.drafts.push(&change.id, Role::Disturb, op, &change.reason, None);
+                }
+            }
+            (ResourceId::Image(_) | ResourceId::Files(_), None) => {}
+        }
+    }
+
+    fn network(&mut self, change: &Change, network: &crate::desired::Network) {
+        let id = &change.id;
+        let labels = self.labels(id);
+        let create = Op::CreateNetwork { network: network.clone(), labels };
+        match change.action {
+            Action::Create => {
+                self.drafts.push(id, Role::Make, create, &change.reason, None);
+            }
+            Action::Change(_) => {
+                let mut last = None;
+                for (network, _) in subjects(change) {
+                    let op = Op::RemoveNetwork { id: network };
+                    last = Some(self.drafts.push(id, Role::Disturb, op, "it is made anew", last));
+                }
+                let mut last = self.drafts.push(id, Role::Act, create, "it is made anew", last);
+                // Whatever stays as it is lost its place with the old network.
+                for container in self.desired.containers() {
+                    let Some(attachment) = container.networks.get(&network.name) else { continue };
+                    let Some(seen) = self.keeper(container) else { continue };
+                    let op = Op::Connect {
+                        container: target(seen),
+                        network: network.name.clone(),
+                        attachment: attachment.clone(),
+                    };
+                    last =
+                        self.drafts.push(id, Role::Act, op, "back on the new network", Some(last));
+                }
+            }
+            Action::Settle => {
+                for leftover in &change.leftovers {
+                    let op = Op::RemoveNetwork { id: leftover.id.clone() };
+                    self.drafts.push(id, Role::Disturb, op, &change.reason, None);
+                }
+            }
+            Action::Remove | Action::Conflict | Action::Deferred | Action::NotChecked => {}
+        }
+    }
+
+    fn volume(&mut self, change: &Change, volume: &Volume) {
+        let id = &change.id;
+        let create = Op::CreateVolume { volume: volume.clone(), labels: self.labels(id) };
+        match change.action {
+            Action::Create => {
+                self.drafts.push(id, Role::Make, create, &change.reason, None);
+            }
+            Action::Change(_) => {
+                let remove = Op::RemoveVolume { name: volume.name.clone() };
+                let removed = self.drafts.push(id, Role::Disturb, remove, "it is made anew", None);
+                self.drafts.push(id, Role::Act, create, "it is made anew", Some(removed));
+            }
+            Action::Remove
+            | Action::Conflict
+            | Action::Deferred
+            | Action::NotChecked
+            | Action::Settle => {}
+        }
+    }
+
+    fn files(&mut self, change: &Change, files: &Files) {
+        let id = &change.id;
+        let Some(digest) = files.digest(self.keyring) else { return };
+        if change.action == Action::NotChecked {
+            return;
+        }
+        let before = self.observed.files.get(id).and_then(|seen| seen.current.clone());
+        let only_loaded = change.action != Action::Create
+            && change.fields.iter().all(|field| field.path.field == crate::desired::Field::Loaded);
+        let reader = self
+            .desired
+            .container(&files.container)
+            .filter(|container| !self.is_started_anew(container))
+            .and_then(|container| self.keeper(container).map(|seen| (container, seen)))
+            .filter(|(_, seen)| seen.state == State::Running);
+        let mut last = None;
+        if !only_loaded {
+            let write = Op::WriteFiles { files: files.clone(), digest: digest.clone() };
+            last = Some(self.drafts.push(id, Role::Prepare, write, &change.reason, last));
+            if let (Some((_, seen)), Some(check)) = (&reader, &files.check) {
+                let op = Op::CheckFiles {
+                    container: target(seen),
+                    check: check.clone(),
+                    dir: format!("{}/{digest}", files.mount),
+                };
+                last = Some(self.drafts.push(id, Role::Prepare, op, "before they are used", last));
+            }
+            let switch = Op::SwitchFiles {
+                volume: files.volume.clone(),
+                digest: digest.as_str().to_owned(),
+            };
+            last = Some(self.drafts.push(id, Role::Act, switch, "they are complete", last));
+        }
+        let Some((container, seen)) = reader else { return };
+        let back = before.map(|digest| Op::SwitchFiles { volume: files.volume.clone(), digest });
+        match &files.reload {
+            Reload::Signal(signal) => {
+                let op = Op::Signal { container: target(seen), signal: signal.clone() };
+                let signalled = self.drafts.push(id, Role::Act, op, "to load them", last);
+                self.drafts.on_failure(signalled, back.into_iter().collect());
+            }
+            Reload::Restart => {
+                let op = Op::Restart(target(seen));
+                let restarted = self.drafts.push(id, Role::Disturb, op, "to load them", last);
+                let ready = container::await_ready(target(seen), container);
+                let awaited = self.drafts.push(
+                    id,
+                    Role::Act,
+                    ready.clone(),
+                    "after the restart",
+                    Some(restarted),
+                );
+                let undo: Vec<Op> =
+                    back.into_iter().chain([Op::Restart(target(seen)), ready]).collect();
+                self.drafts.on_failure(restarted, undo.clone());
+                self.drafts.on_failure(awaited, undo);
+            }
+        }
+    }
+
+    fn inner(&mut self, change: &Change, inner: &InnerResource) {
+        match change.action {
+            Action::Create | Action::Change(_) | Action::Deferred => {
+                // A service that a person stopped stays stopped, and so does what is in it.
+                let runs = self.desired.container(&inner.container);
+                if runs.is_some_and(|container| container.phase == Phase::Suspended) {
+                    return;
+                }
+                let container = Target::Name(inner.container.clone());
+                let op = Op::Ensure { inner: inner.clone(), container };
+                self.drafts.push(&change.id, Role::Act, op, &change.reason, None);
+            }
+            Action::Remove | Action::Conflict | Action::NotChecked | Action::Settle => {}
+        }
+    }
+
+    /// Returns the live container that a wanted one is compared with.
+    pub(super) fn keeper(&self, wanted: &Container) -> Option<&'a SeenContainer> {
+        let id = ResourceId::Container(wanted.name.clone());
+        let by_id = |id: &str| self.observed.containers.iter().find(|seen| seen.id == id);
+        match self.changes.get(&id) {
+            Some(change) if change.action == Action::Conflict => None,
+            Some(change) => by_id(&change.subject.as_ref()?.id),
+            None => self
+                .observed
+                .containers
+                .iter()
+                .find(|seen| seen.owner.resource() == Some(&id) || seen.name == wanted.name),
+        }
+    }
+
+    /// Returns whether the plan starts this container, so that it finds new files by itself.
+    fn is_started_anew(&self, wanted: &Container) -> bool {
+        let id = ResourceId::Container(wanted.name.clone());
+        if self.uses_emptied_volume(wanted) {
+            return true;
+        }
+        let Some(change) = self.changes.get(&id) else { return false };
+        if self.is_stopped(&id) {
+            return false;
+        }
+        match change.action {
+            Action::Create | Action::Conflict => true,
+            Action::Change(effect) => effect >= Effect::Restart,
+            Action::Remove | Action::Deferred | Action::NotChecked | Action::Settle => false,
+        }
+    }
+
+    /// Returns whether a container mounts a volume that is made anew, so that it has to go first.
+    pub(super) fn uses_emptied_volume(&self, wanted: &Container) -> bool {
+        wanted.mounts.values().any(|mount| match &mount.source {
+            crate::desired::MountSource::Volume(name) => self.emptied.contains(name),
+            crate::desired::MountSource::Bind(_) => false,
+        })
+    }
+
+    /// Returns the labels of a new object.
+    pub(super) fn labels(&self, id: &ResourceId) -> BTreeMap<String, String> {
+        record::object_labels(self.desired, id, self.keyring)
+    }
+
+    /// Makes each group wait for the groups its resource rests on.
+    ///
+    /// A container that lets go of a port for another one stops early: it cannot wait for what it
+    /// needs when that is what waits for the port.
+    fn wait_for_dependencies(&mut self, early: &BTreeSet<usize>) {
+        let groups: BTreeSet<ResourceId> =
+            self.drafts.all.iter().map(|draft| draft.group.clone()).collect();
+        for group in &groups {
+            // A group waits for what it rests on itself, so there is no need to look behind one.
+            for dependency in self.dependencies(group, |id| groups.contains(id)) {
+                if !groups.contains(&dependency) {
+                    continue;
+                }
+                let material = matches!(
+                    dependency,
+                    ResourceId::Image(_) | ResourceId::Network(_) | ResourceId::Volume(_)
+                );
+                let earlier: Vec<usize> = self.drafts.of(&dependency).collect();
+                let own: Vec<usize> = self.drafts.of(group).collect();
+                for number in own {
+                    let waits = match self.drafts.all[number].role {
+                        Role::Make | Role::Prepare => material,
+                        Role::Disturb if early.contains(&number) => material,
+                        Role::Disturb | Role::Act => true,
+                    };
+                    if waits {
+                        for earlier in &earlier {
+                            self.drafts.wait(number, *earlier);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Makes whatever disturbs wait for everything that can fail early.
+    fn wait_for_preparations(&mut self) {
+        let of = |role: Role, drafts: &Drafts| -> Vec<usize> {
+            (0..drafts.all.len()).filter(|number| drafts.all[*number].role == role).collect()
+        };
+        let preparations = of(Role::Prepare, &self.drafts);
+        for number in of(Role::Disturb, &self.drafts) {
+            for earlier in &preparations {
+                self.drafts.wait(number, *earlier);
+            }
+        }
+    }
+
+    /// Makes networks and volumes go after the containers on them.
+    fn wait_for_removals(&mut self) {
+        for number in 0..self.drafts.all.len() {
+            let users: Vec<&SeenContainer> = match &self.drafts.all[number].op {
+                Op::RemoveVolume { name } => self.users_of_volume(name),
+                Op::RemoveNetwork { id } => {
+                    let gone = !self.desired.resources.contains_key(&self.drafts.all[number].group);
+                    let network = self.observed.networks.iter().find(|seen| seen.id == *id);
+                    let members = network.filter(|_| gone).map(|seen| &seen.members);
+                    let is_member =
+                        |seen: &&SeenContainer| members.is_some_and(|m| m.contains(&seen.name));
+                    self.observed.containers.iter().filter(is_member).collect()
+                }
+                _ => continue,
+            };
+            let removals: Vec<usize> = self
+                .drafts
+                .all
+                .iter()
+                .enumerate()
+                .filter(|(_, draft)| match &draft.op {
+                    Op::RemoveContainer(target) => {
+                        users.iter().any(|seen| seen.id == target.reference())
+                    }
+                    _ => false,
+                })
+                .map(|(number, _)| number)
+                .collect();
+            for removal in removals {
+                self.drafts.wait(number, removal);
+            }
+        }
+    }
+
+    fn users_of_volume(&self, name: &str) -> Vec<&'a SeenContainer> {
+        let mounts = |seen: &&SeenContainer| {
+            seen.fields.0.iter().any(|(path, live)| match live {
+                Live::Text(text) => {
+                    path.field == crate::desired::Field::Mount
+                        && text
+                            .expose()
+                            .strip_prefix("volume:")
+                            .and_then(|m| m.rsplit_once(':'))
+                            .is_some_and(|(volume, _)| volume == name)
+                }
+                Live::Verifier(_) => false,
+            })
+        };
+        self.observed.containers.iter().filter(mounts).collect()
+    }
+
+    /// Returns, for each start that wants a port of the host, the stops of those who have it.
+    fn port_handovers(&self) -> BTreeMap<usize, Vec<usize>> {
+        let mut handovers = BTreeMap::new();
+        for (start, draft) in self.drafts.all.iter().enumerate() {
+            let Some(Resource::Container(wanted)) = self.desired.resources.get(&draft.group) else {
+                continue;
+            };
+            if !matches!(draft.op, Op::Start(_)) || wanted.ports.is_empty() {
+                continue;
+            }
+            let ports: BTreeSet<u16> =
+                wanted.ports.values().flatten().map(|binding| binding.port).collect();
+            let holds = |id: &str| {
+                let seen = self.observed.containers.iter().find(|seen| seen.id == id);
+                seen.is_some_and(|seen| !ports.is_disjoint(&container::published(seen)))
+            };
+            let stops = self.drafts.all.iter().enumerate().filter(|(_, other)| match &other.op {
+                Op::Stop { container, .. } => {
+                    other.group != draft.group && holds(container.reference())
+                }
+                _ => false,
+            });
+            handovers.insert(start, stops.map(|(number, _)| number).collect());
+        }
+        handovers
+    }
+}
+
+/// Returns the live objects of a change: the one that counts, then the others.
+pub(super) fn subjects(change: &Change) -> Vec<(String, String)> {
+    let first = change.subject.iter().map(|subject| (subject.id.clone(), subject.name.clone()));
+    let rest = change.leftovers.iter().map(|other| (other.id.clone(), other.name.clone()));
+    first.chain(rest).collect()
+}
+
+/// Returns the target for a live container.
+pub(super) fn target(seen: &SeenContainer) -> Target {
+    Target::Id { id: seen.id.clone(), name: seen.name.clone() }
+}

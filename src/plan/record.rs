@@ -1,0 +1,165 @@
+//! What the project remembers: before the steps as intent, after them as fact.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Applied as Done, Op, Outcome, Plan, Policy, Release, Step, Verb};
+use crate::{
+    desired::{Desired, Fields, Resource},
+    diff::{Action, Changes, Effect, effect},
+    model::{Keyring, ResourceId},
+    observed::{Applied, Observed, Record, label},
+};
+
+/// Returns the labels that mark an object as this project instance's.
+pub fn ownership_labels(desired: &Desired) -> BTreeMap<String, String> {
+    let mut labels = BTreeMap::from([(label::PROJECT.to_owned(), desired.project_id.clone())]);
+    if let Some(instance) = &desired.instance {
+        labels.insert(label::INSTANCE.to_owned(), instance.to_string());
+    }
+    labels
+}
+
+/// Returns the labels of a new object: whose it is, which resource, and what it is made with.
+pub(super) fn object_labels(
+    desired: &Desired,
+    id: &ResourceId,
+    keyring: &Keyring,
+) -> BTreeMap<String, String> {
+    let mut labels = ownership_labels(desired);
+    labels.insert(label::RESOURCE.to_owned(), id.to_string());
+    if let Some(resource) = desired.resources.get(id) {
+        let applied = Applied::of(&resource.fields(), keyring);
+        labels.insert(label::APPLIED.to_owned(), applied.to_text());
+        if let Resource::Volume(volume) = resource
+            && volume.disposable
+        {
+            labels.insert(label::DISPOSABLE.to_owned(), "true".to_owned());
+        }
+    }
+    labels
+}
+
+/// Returns the memory that stands while the steps run. After a crash it makes the next plan look again
+/// at whatever was about to be started or loaded.
+pub(super) fn intent(
+    desired: &Desired,
+    observed: &Observed,
+    changes: &Changes,
+    steps: &[Step],
+    policy: &Policy,
+) -> Record {
+    let mut record = observed.record.clone().unwrap_or_default();
+    record.generation += 1;
+    record.at = observed.at;
+    record.complete = false;
+    record.resources.extend(changes.unchanged.iter().cloned());
+    record.suspended = suspended(desired);
+    record.adopted.extend(policy.allow.iter().filter_map(|release| match release {
+        Release { verb: Verb::Adopt, id } => Some(id.clone()),
+        Release { verb: Verb::Remove | Verb::Replace, .. } => None,
+    }));
+    for step in steps {
+        match &step.op {
+            Op::Start(_) | Op::Restart(_) => {
+                if matches!(step.group, ResourceId::Container(_)) {
+                    record.unready.insert(step.group.clone());
+                }
+            }
+            Op::SwitchFiles { .. } | Op::Signal { .. } => {
+                record.loaded.remove(&step.group);
+            }
+            _ => {}
+        }
+    }
+    record.unready.retain(|id| desired.resources.contains_key(id));
+    record
+}
+
+/// Returns the memory after the steps.
+pub fn record_after(desired: &Desired, plan: &Plan, done: &Done, keyring: &Keyring) -> Record {
+    let mut record = plan.intent.clone();
+    record.complete = true;
+    let is_done = |step: usize| done.outcomes.get(&step) == Some(&Outcome::Done);
+    let mut failed: BTreeSet<&ResourceId> = BTreeSet::new();
+    for (number, step) in plan.steps.iter().enumerate() {
+        if !is_done(number) {
+            failed.insert(&step.group);
+        }
+        let done = is_done(number);
+        match &step.op {
+            Op::AwaitReady { .. } if done => {
+                record.unready.remove(&step.group);
+            }
+            Op::CreateContainer { .. }
+            | Op::CreateNetwork { .. }
+            | Op::CreateVolume { .. }
+            | Op::SwitchFiles { .. }
+            | Op::Pull { .. }
+            | Op::Build { .. }
+            | Op::Ensure { .. }
+                if done =>
+            {
+                record.resources.insert(step.group.clone());
+            }
+            _ => {}
+        }
+    }
+    // What came back is the old one, which was ready.
+    for id in done.returned.keys() {
+        record.unready.remove(id);
+    }
+    for change in &plan.changes.changes {
+        let id = &change.id;
+        let stopped = plan.blocked.contains_key(id) || plan.held.iter().any(|held| held.id == *id);
+        if failed.contains(id) || stopped {
+            continue;
+        }
+        if change.action == Action::Remove {
+            record.resources.remove(id);
+        } else {
+            record.resources.insert(id.clone());
+        }
+    }
+    for (id, resource) in &desired.resources {
+        if failed.contains(id) || plan.held.iter().any(|held| held.id == *id) {
+            continue;
+        }
+        match resource {
+            Resource::Container(_) | Resource::Inner(_) => {
+                let fields = resource.fields().0.into_iter();
+                let in_place = Fields(
+                    fields.filter(|(path, _)| effect(path.field) == Effect::InPlace).collect(),
+                );
+                record.in_place.insert(id.clone(), Applied::of(&in_place, keyring));
+            }
+            Resource::Files(files) => {
+                let reader = ResourceId::Container(files.container.clone());
+                if let Some(digest) = files.digest(keyring)
+                    && !failed.contains(&reader)
+                {
+                    record.loaded.insert(id.clone(), digest.as_str().to_owned());
+                }
+            }
+            Resource::Image(_) | Resource::Network(_) | Resource::Volume(_) => {}
+        }
+    }
+    let wanted = |id: &ResourceId| desired.resources.contains_key(id);
+    // What was inside a service that is gone went with it, or lies in its volume.
+    let services: BTreeSet<_> = desired.containers().map(|container| &container.service).collect();
+    record.resources.retain(|id| match id {
+        ResourceId::Inner(inner) => wanted(id) || services.contains(&inner.service),
+        _ => true,
+    });
+    record.in_place.retain(|id, _| wanted(id));
+    record.loaded.retain(|id, _| wanted(id));
+    record.adopted.retain(wanted);
+    record
+}
+
+fn suspended(desired: &Desired) -> BTreeSet<crate::model::ServiceName> {
+    desired
+        .containers()
+        .filter(|container| container.phase == crate::desired::Phase::Suspended)
+        .map(|container| container.service.clone())
+        .collect()
+}

@@ -1,0 +1,116 @@
+//! What is wrong with a configuration although each of its values can be read.
+//!
+//! Nothing is changed here, and nothing is decided: what passes is fit to be compiled.
+
+mod address;
+mod health;
+mod reference;
+mod service;
+
+use std::collections::BTreeSet;
+
+use super::{SecretSource, Spec};
+use crate::model::{
+    Diagnostic, Origin, SecretName, ServiceName,
+    decode::suggest,
+};
+
+/// Adds everything that is wrong with `spec`. Services in `broken` exist and could not be read.
+pub(super) fn check(spec: &Spec, broken: &BTreeSet<ServiceName>, problems: &mut Vec<Diagnostic>) {
+    for (name, one) in &spec.services {
+        service::check(spec, name, one, problems);
+        health::check(name, one, problems);
+    }
+    reference::check(spec, broken, problems);
+    address::check(spec, problems);
+    ignore(spec, broken, problems);
+    secrets(spec, broken, problems);
+}
+
+fn ignore(spec: &Spec, broken: &BTreeSet<ServiceName>, problems: &mut Vec<Diagnostic>) {
+    for rule in &spec.ignore {
+        if !spec.services.contains_key(&rule.service.value) && !broken.contains(&rule.service.value)
+        {
+            problems.push(unknown_service(spec, &rule.service.value, &rule.service.origin));
+        }
+        if rule.reason.value.trim().is_empty() {
+            let message = "a rule that ignores something says why";
+            problems.push(Diagnostic::error("empty", message).at(&rule.reason.origin, ""));
+        }
+    }
+}
+
+/// Shorter secrets can be guessed; longer ones are refused by some clients.
+const SECRET_LENGTH: std::ops::RangeInclusive<u16> = 16..=256;
+
+fn secrets(spec: &Spec, broken: &BTreeSet<ServiceName>, problems: &mut Vec<Diagnostic>) {
+    let used = used_secrets(spec);
+    for (name, rule) in &spec.secrets {
+        if let Some(length) = &rule.length {
+            if !SECRET_LENGTH.contains(&length.value) {
+                let (min, max) = SECRET_LENGTH.into_inner();
+                let message = format!("a secret has {min} to {max} characters");
+                problems
+                    .push(Diagnostic::error("out-of-range", message).at(&length.origin, ""));
+            }
+            if let Some(source) = &rule.source
+                && source.value == SecretSource::Set
+            {
+                let message = format!("the length of `{name}` means nothing: a person sets it");
+                problems.push(
+                    Diagnostic::warning("no-effect", message)
+                        .at(&length.origin, "")
+                        .at(&source.origin, ""),
+                );
+            }
+        }
+        let place = rule.source.as_ref().map(|source| &source.origin);
+        let place = place.or_else(|| rule.length.as_ref().map(|length| &length.origin));
+        // Services that could not be read may use it.
+        if let Some(place) = place
+            && broken.is_empty()
+            && !used.contains(name)
+        {
+            let message = format!("nothing refers to the secret `{name}`");
+            problems.push(
+                Diagnostic::warning("unused", message)
+                    .at(place, "")
+                    .help(format!("refer to it as ${{secret.{name}}}")),
+            );
+        }
+    }
+}
+
+/// Returns the secrets that services refer to, also those that only their kinds know of.
+fn used_secrets(spec: &Spec) -> BTreeSet<SecretName> {
+    let mut used = BTreeSet::new();
+    for (name, service) in &spec.services {
+        for (reference, _) in reference::of(service) {
+            if let super::Reference::Secret(secret) = reference {
+                used.insert(secret.clone());
+            }
+        }
+        for (_, text) in spec.offers(name, service) {
+            used.extend(text.secrets().cloned());
+        }
+        let blueprint = service.options.blueprint(&spec.context(name, service));
+        let files = blueprint.generated.iter().flat_map(|generated| generated.files.values());
+        let texts = blueprint
+            .env
+            .values()
+            .chain(files.map(|file| &file.content))
+            .chain(blueprint.inner.iter().flat_map(|inner| inner.attributes.values()));
+        used.extend(texts.flat_map(|text| text.secrets().cloned()));
+    }
+    used
+}
+
+fn unknown_service(spec: &Spec, name: &ServiceName, place: &Origin) -> Diagnostic {
+    let known = spec.services.keys().map(ServiceName::as_str);
+    let note = suggest(name.as_str(), known).map(|near| format!("did you mean `{near}`?"));
+    let problem = Diagnostic::error("unknown-service", format!("there is no service `{name}`"));
+    match note {
+        Some(note) => problem.at(place, note),
+        None => problem.at(place, "").help(format!("add it: [services.{name}]")),
+    }
+}

@@ -1,0 +1,70 @@
+//! Cases that are files: `NAME.toml` is read, and what comes of it is compared with `NAME.txt`.
+//!
+//! `NSELF_UPDATE=1 cargo test` writes the `.txt` files anew. A case may begin with `# environment: prod`
+//! and `# set: NAME=value` lines; `NAME.overlay` beside it is the environment's own file.
+
+use std::{collections::BTreeMap, fs, path::{Path, PathBuf}, sync::Arc};
+
+use nself::spec::{Input, Source};
+
+/// Runs `show` on every case of a folder below `tests/it`.
+pub fn each(folder: &str, mut show: impl FnMut(&Input) -> String) {
+    let mut failed = Vec::new();
+    for case in paths(folder) {
+        let shown = show(&input(&case));
+        let expected = case.with_extension("txt");
+        if std::env::var_os("NSELF_UPDATE").is_some() {
+            fs::write(&expected, &shown).unwrap();
+        } else if fs::read_to_string(&expected).unwrap_or_default() != shown {
+            failed.push(format!("--- {}\n{shown}", case.display()));
+        }
+    }
+    assert!(failed.is_empty(), "these differ from their .txt files:\n{}", failed.join("\n"));
+}
+
+/// Runs `look` on every case of a folder below `tests/it`.
+pub fn each_input(folder: &str, mut look: impl FnMut(&Input)) {
+    for case in paths(folder) {
+        look(&input(&case));
+    }
+}
+
+/// Returns the texts of a case by file name.
+pub fn sources(input: &Input) -> Vec<(Arc<str>, String)> {
+    let files = [Some(&input.main), input.overlay.as_ref()].into_iter().flatten();
+    files.map(|source| (source.name.clone(), source.text().into_owned())).collect()
+}
+
+fn paths(folder: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it").join(folder);
+    let mut cases: Vec<_> = fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
+        .collect();
+    cases.sort();
+    assert!(!cases.is_empty(), "no cases in {}", folder.display());
+    cases
+}
+
+fn input(path: &Path) -> Input {
+    let bytes = fs::read(path).unwrap();
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let header = |key: &str| {
+        let prefix = format!("# {key}: ");
+        text.lines().filter_map(|line| Some(line.strip_prefix(&prefix)?.to_owned())).collect()
+    };
+    let environments: Vec<String> = header("environment");
+    let set: Vec<String> = header("set");
+    let overlay = path.with_extension("overlay");
+    Input {
+        main: Source::new("nself.toml", bytes),
+        overlay: fs::read(overlay).ok().map(|bytes| Source::new("nself.prod.toml", bytes)),
+        environment: environments.first().map(|name| name.parse().unwrap()),
+        process: set
+            .iter()
+            .map(|pair| pair.split_once('=').unwrap())
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect::<BTreeMap<_, _>>(),
+    }
+}

@@ -1,0 +1,87 @@
+//! Configurations with mistakes, and what is said of them.
+
+use std::collections::BTreeSet;
+
+use nself::{
+    report::diagnostic::{Colour, text},
+    spec::{Input, Source, parse},
+};
+
+use crate::case;
+
+#[test]
+fn mistakes_are_explained() {
+    case::each("spec", |input| {
+        let diagnostics = match parse(input) {
+            Ok(parsed) => parsed.warnings,
+            Err(diagnostics) => diagnostics,
+        };
+        text(&diagnostics, &case::sources(input), Colour::Plain)
+    });
+}
+
+/// Every code that is written somewhere in the rooms must come up in some case.
+#[test]
+fn every_diagnostic_has_a_case() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut seen = BTreeSet::new();
+    case::each_input("spec", |input| match parse(input) {
+        Ok(parsed) => seen.extend(parsed.warnings.iter().map(|problem| problem.code.to_owned())),
+        Err(found) => seen.extend(found.iter().map(|problem| problem.code.to_owned())),
+    });
+    let mut written = BTreeSet::new();
+    for folder in ["src/spec", "src/model"] {
+        codes(&root.join(folder), &mut written);
+    }
+    // Too large to keep as a case; its unit test is beside it.
+    written.remove("too-large");
+    let missing: Vec<_> = written.difference(&seen).collect();
+    assert!(missing.is_empty(), "no case shows {missing:?}");
+}
+
+fn codes(folder: &std::path::Path, found: &mut BTreeSet<String>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            codes(&path, found);
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        for start in ["Diagnostic::error(", "Diagnostic::warning("] {
+            for (index, _) in text.match_indices(start) {
+                let rest = text[index + start.len()..].trim_start();
+                if let Some(code) = rest.strip_prefix('"').and_then(|rest| rest.split('"').next()) {
+                    found.insert(code.to_owned());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn five_thousand_services_are_quick() {
+    use std::fmt::Write as _;
+    let mut file = "[project]\nname = \"many\"\n".to_owned();
+    for index in 0..5000 {
+        let port = 10_000 + index;
+        // A chain, so that depth is tried, too.
+        let next = if index < 4999 { format!("${{s{}.host}}", index + 1) } else { String::new() };
+        writeln!(
+            file,
+            "[services.s{index}]\nimage = \"acme/s:{index}\"\nport = 80\nroute = \"r{index}\"\n\
+             publish = [\"{port}:80\"]\nenv = {{ A = \"x{next}y\", B = \"${{secret.b}}\" }}\n",
+        )
+        .unwrap();
+    }
+    let input = Input {
+        main: Source::new("nself.toml", file),
+        overlay: None,
+        environment: None,
+        process: std::collections::BTreeMap::new(),
+    };
+    let start = std::time::Instant::now();
+    let parsed = parse(&input);
+    let took = start.elapsed();
+    assert!(parsed.is_ok());
+    assert!(took.as_secs_f64() < 8.0, "an unoptimised build took {took:?}");
+}
