@@ -130,6 +130,9 @@ def mail():
     message["To"] = str(wish.get("to", "you@quickstart.localhost"))
     message["Subject"] = f"Note {note['id']}"
     message.set_content(note["text"])
-    with smtplib.SMTP(smtp.hostname, smtp.port or 25, timeout=5) as server:
-        server.send_message(message)
+    try:
+        with smtplib.SMTP(smtp.hostname, smtp.port or 25, timeout=5) as server:
+            server.send_message(message)
+    except (OSError, smtplib.SMTPException) as error:
+        return jsonify(error=f"the mail was not taken: {error}"), 502
     return jsonify(sent=True, to=message["To"]), 202
