@@ -5,9 +5,11 @@
 
 mod error;
 pub mod faulty;
+mod lock;
 pub mod sim;
 
 pub use error::{Cause, Error, Evidence, Refusal};
+pub use lock::{Attempt, Held, Holder, Lock};
 
 use std::future::Future;
 
@@ -67,5 +69,19 @@ impl<E: Engine> Engine for &E {
 
     async fn execute(&self, op: &Op) -> Result<(), Error> {
         (**self).execute(op).await
+    }
+}
+
+impl<E: Lock> Lock for &E {
+    async fn acquire(&self, prefix: &str, holder: &Holder) -> Result<Attempt, Error> {
+        (**self).acquire(prefix, holder).await
+    }
+
+    async fn release(&self, held: Held) -> Result<(), Error> {
+        (**self).release(held).await
+    }
+
+    async fn holder(&self, prefix: &str) -> Result<Option<Holder>, Error> {
+        (**self).holder(prefix).await
     }
 }

@@ -59,9 +59,9 @@ pub fn plan(
         Some(instance) => format!("{} · {instance}", desired.project),
     };
     let intent = record::intent(desired, observed, &changes, &steps, policy);
-    let generation = observed.record.as_ref().map_or(0, |record| record.generation);
+    let recorded = observed.record.clone();
     let engine = observed.engine.clone();
-    Plan { title, engine, changes, steps, held, blocked, intent, generation }
+    Plan { title, engine, changes, steps, held, blocked, intent, recorded }
 }
 
 pub(super) struct Planner<'a> {

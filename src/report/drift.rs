@@ -50,7 +50,7 @@ pub fn drift(plan: &Plan, applied_ms: Option<u64>, style: Style) -> String {
 }
 
 fn since(plan: &Plan, applied_ms: Option<u64>) -> String {
-    match (plan.generation, applied_ms) {
+    match (plan.generation(), applied_ms) {
         (0, _) => String::new(),
         (generation, None) => format!(" since generation {generation}"),
         (generation, Some(ms)) => format!(" since generation {generation} ({} ago)", took(ms)),

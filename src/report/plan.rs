@@ -65,8 +65,8 @@ pub(super) fn header(plan: &Plan, rest: &str, style: Style) -> String {
             address => format!("{} at {address}", plan.engine.name),
         });
     }
-    if plan.generation > 0 {
-        parts.push(format!("generation {}", plan.generation));
+    if plan.generation() > 0 {
+        parts.push(format!("generation {}", plan.generation()));
     }
     parts.push(rest.to_owned());
     parts.join(" · ") + "\n"

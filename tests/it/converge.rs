@@ -6,7 +6,7 @@ use std::{
 };
 
 use nself::{
-    controller::pass,
+    controller::pass::{self, Brief, Goal},
     desired::{Desired, Field, Resource},
     engine::{
         Engine, Error, Observe,
@@ -30,16 +30,18 @@ async fn pass_over<E: Engine>(
 ) -> Result<Plan, Error> {
     let keyring = keyring();
     let mut desired = desired.clone();
-    let (_, plan) = pass::look(engine, &mut desired, &keyring, policy, false).await?;
+    let brief = Brief { goal: &Goal::Converge, keyring: &keyring, policy, contents: false };
+    let (_, plan) = pass::look(engine, &mut desired, &brief).await?;
     let cancel = CancellationToken::new();
-    let (_, rest) =
-        pass::converge(engine, &mut desired, plan, &keyring, policy, &|_, _| {}, &cancel).await?;
+    let (_, rest) = pass::converge(engine, &mut desired, plan, &brief, &|_, _| {}, &cancel).await?;
     Ok(rest)
 }
 
 async fn plan_of<E: Observe>(engine: &E, desired: &Desired, policy: &Policy) -> Plan {
     let mut desired = desired.clone();
-    pass::look(engine, &mut desired, &keyring(), policy, false).await.unwrap().1
+    let keyring = keyring();
+    let brief = Brief { goal: &Goal::Converge, keyring: &keyring, policy, contents: false };
+    pass::look(engine, &mut desired, &brief).await.unwrap().1
 }
 
 fn run<T>(future: impl Future<Output = T>) -> T {

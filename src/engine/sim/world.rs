@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     catalog::InnerDriver,
     desired::{Field, Fields, Path},
+    engine::Holder,
     model::{Inner, ResourceId},
     observed::{
         Applied, EngineFacts, FileStat, InnerState, Live, LiveFields, Observed, Owner, PortHolder,
@@ -30,6 +31,8 @@ pub struct World {
     pub records: BTreeMap<String, String>,
     /// What is inside services, by the volume that holds it, or the container's id where none does.
     pub inner: BTreeMap<String, BTreeMap<Inner, LiveFields>>,
+    /// Who holds which project's lock, by prefix.
+    pub locks: BTreeMap<String, Holder>,
     /// Images whose containers never become ready.
     pub broken: BTreeSet<String>,
     /// Images no registry has.

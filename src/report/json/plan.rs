@@ -229,7 +229,7 @@ fn own(plan: &Plan, looked_ms: u64) -> Own {
             api: plan.engine.api.clone(),
             address: plan.engine.address.clone(),
         },
-        generation: plan.generation,
+        generation: plan.generation(),
         looked_ms,
         summary,
         changes,

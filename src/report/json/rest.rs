@@ -175,7 +175,7 @@ pub fn status(status: &Status, plan: &Plan) -> String {
     super::text(&StatusJson {
         title: &plan.title,
         engine: &plan.engine.name,
-        generation: plan.generation,
+        generation: plan.generation(),
         in_sync: status.pending == 0,
         pending: status.pending,
         held: plan.held.iter().map(|held| held.release.to_string()).collect(),

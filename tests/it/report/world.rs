@@ -46,7 +46,7 @@ pub(crate) fn empty() -> Plan {
         held: Vec::new(),
         blocked: BTreeMap::new(),
         intent: Record::default(),
-        generation: 12,
+        recorded: Some(Record { generation: 12, ..Record::default() }),
     }
 }
 
