@@ -3,6 +3,7 @@
 mod check;
 mod extension;
 pub(super) mod scram;
+mod script;
 pub(super) mod sql;
 
 pub use check::check;

@@ -1,6 +1,7 @@
 //! What the statements say. That a real server understands them is tested where one runs.
 
 use super::*;
+use crate::catalog::postgres::script::connect;
 
 fn inner(kind: InnerKind, database: Option<&str>, name: &str) -> Inner {
     let service = ServiceName::new("postgres").unwrap();
