@@ -318,8 +318,11 @@ impl Container {
         }
         for (network, Attachment { aliases, ipv4 }) in networks {
             all.insert(Field::Network.key(network), Value::Plain("attached".into()));
-            if !aliases.is_empty() {
-                all.insert(Field::Alias.key(network), Value::Plain(list(aliases)));
+            // Engines make the host name an alias where a container is connected, and not where it is
+            // created. So that it answers to one set of names, it is asked for everywhere.
+            let names: BTreeSet<&String> = aliases.iter().chain(hostname).collect();
+            if !names.is_empty() {
+                all.insert(Field::Alias.key(network), Value::Plain(list(names)));
             }
             if let Some(ipv4) = ipv4 {
                 all.insert(Field::Address.key(network), Value::plain(ipv4));

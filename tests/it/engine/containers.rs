@@ -171,7 +171,8 @@ pub async fn ports_of_others_are_seen_and_refused<E: Engine>(engine: &E, prefix:
     let other = other_project(prefix);
     make::up(engine, &other, &with_port("theirs")).await;
     let holders = look(engine, prefix).await.ports;
-    let theirs = holders.iter().find(|holder| holder.port == port).unwrap();
+    let theirs = holders.iter().find(|holder| holder.port == port);
+    let theirs = theirs.unwrap_or_else(|| panic!("{port} is not in {holders:?}"));
     assert_eq!(theirs.container, format!("{prefix}-theirs"));
     assert_eq!(theirs.address, "127.0.0.1");
     let ours = with_port("ours");

