@@ -41,7 +41,7 @@ pub(super) async fn engine(context: &Context, project: &Project) -> Result<Docke
 /// Works out what should be, without asking an engine.
 pub(super) fn desired(project: &Project) -> Result<Desired, Error> {
     let now = jiff::Timestamp::now().as_millisecond();
-    Ok(project.compile(u64::try_from(now).unwrap_or(0))?)
+    Ok(project.compile(u64::try_from(now).unwrap_or(0))?.desired)
 }
 
 /// Refuses names that are no services of the project.

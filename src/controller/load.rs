@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use super::Error;
 use crate::{
-    desired::{self, Desired, Facts, SecretNeed},
+    desired::{self, Compiled, Facts, SecretNeed},
     model::{Diagnostic, Instance, Keyring},
     secret::Vault,
     source,
@@ -94,7 +94,7 @@ impl Project {
     ///
     /// # Errors
     /// Mistakes that only show once build folders, secrets and kinds come together.
-    pub fn compile(&self, now: u64) -> Result<Desired, Error> {
+    pub fn compile(&self, now: u64) -> Result<Compiled, Error> {
         let mut problems = Vec::new();
         let facts = self.facts(now, &mut problems);
         let wrong =
@@ -102,8 +102,9 @@ impl Project {
         if !problems.is_empty() {
             return Err(wrong(problems));
         }
-        let desired = desired::compile(&self.spec, &facts).map_err(wrong)?;
-        let missing: Vec<Diagnostic> = desired
+        let compiled = desired::compile(&self.spec, &facts).map_err(wrong)?;
+        let missing: Vec<Diagnostic> = compiled
+            .desired
             .secrets
             .iter()
             .filter_map(|(name, need)| match need {
@@ -112,7 +113,7 @@ impl Project {
                         "missing-secret",
                         format!("the secret `{name}` has no value"),
                     )
-                    .at(&origin.clone(), "is to be given by a person")
+                    .at(origin, "is to be given by a person")
                     .help(format!("nself secret set {name}")),
                 ),
                 SecretNeed::Given { .. }
@@ -121,12 +122,12 @@ impl Project {
                 | SecretNeed::CertificateKey => None,
             })
             .collect();
-        if missing.is_empty() { Ok(desired) } else { Err(wrong(missing)) }
+        if missing.is_empty() { Ok(compiled) } else { Err(wrong(missing)) }
     }
 
     /// Gathers what the pure rooms may not fetch.
     fn facts(&self, now: u64, problems: &mut Vec<Diagnostic>) -> Facts {
-        let mut facts = Facts { now, ..Facts::default() };
+        let mut facts = Facts { now, folder: self.folder(), ..Facts::default() };
         for (name, service) in &self.spec.services {
             let Some(build) = &service.settings.build else { continue };
             let folder = self.folder().join(&build.value.context);

@@ -17,8 +17,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     cert,
-    desired::Desired,
+    desired::{Compiled, Desired},
     engine::{self, Attempt, Engine, Holder, Lock, Observe},
+    model::Diagnostic,
     observed::Observed,
     plan::{Applied, Event, Plan, Policy},
     secret::Vault,
@@ -35,6 +36,8 @@ pub struct Pass {
     pub plan: Plan,
     /// How long looking took, in milliseconds.
     pub looked_ms: u64,
+    /// What is probably not meant, of what only shows now: an ignore rule that has expired.
+    pub warnings: Vec<Diagnostic>,
 }
 
 /// What came of an apply.
@@ -142,11 +145,11 @@ async fn under_lock<E: Engine + Lock>(
         ensure_secrets(project, &agreed.desired)?;
     }
     engine.unlock(&project.keyring);
-    let Pass { mut desired, observed, plan, looked_ms } =
-        look(engine, project, options, false).await?;
-    if !is_alike(&agreed.plan, &plan) {
-        return Ok(Locked::Moved(Box::new(Pass { desired, observed, plan, looked_ms })));
+    let pass = look(engine, project, options, false).await?;
+    if !is_alike(&agreed.plan, &pass.plan) {
+        return Ok(Locked::Moved(Box::new(pass)));
     }
+    let Pass { mut desired, plan, .. } = pass;
     let brief = pass::Brief { goal, keyring: &project.keyring, policy, contents: false };
     let (passes, rest) = pass::converge(engine, &mut desired, plan, &brief, events, cancel).await?;
     Ok(Locked::Done(Box::new(Report { passes, rest, desired })))
@@ -172,7 +175,7 @@ async fn look<E: Observe>(
     contents: bool,
 ) -> Result<Pass, Error> {
     let begin = now();
-    let mut desired = project.compile(milliseconds())?;
+    let Compiled { mut desired, warnings } = project.compile(milliseconds())?;
     if options.destroy {
         desired = desired.emptied();
     }
@@ -188,7 +191,7 @@ async fn look<E: Observe>(
         });
     }
     let looked_ms = u64::try_from(now().duration_since(begin).as_millis()).unwrap_or(u64::MAX);
-    Ok(Pass { desired, observed, plan, looked_ms })
+    Ok(Pass { desired, observed, plan, looked_ms, warnings })
 }
 
 /// Makes the secrets that are generated and not there, and the certificates that are missing or due.

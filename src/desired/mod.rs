@@ -2,15 +2,22 @@
 //!
 //! No I/O. What this room may not fetch comes in as [`Facts`].
 
+mod check;
+mod compile;
 mod container;
+mod explain;
 mod field;
+mod order;
 mod resource;
 
 pub use crate::catalog::{Check, HealthCheck, InnerDriver, Probe, Reload};
+pub use check::check;
+pub use compile::{Compiled, compile};
 pub use container::{
     Attachment, Capabilities, Class, Container, Dns, HostBinding, Limits, Log, Mount, MountSource,
     Namespaces, Phase, PortKey, Restart, Stop, Ulimit,
 };
+pub use explain::{Explained, explain};
 pub use field::{Field, Fields, Path, Value};
 pub use resource::{
     Build, BuildContext, Desired, Facts, File, Files, Ignore, Image, ImageOrigin, InnerResource,

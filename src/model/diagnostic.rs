@@ -100,6 +100,13 @@ impl Diagnostic {
         self
     }
 
+    /// Sorts diagnostics by their places, those of `main` before those of other files.
+    pub fn sort(diagnostics: &mut Vec<Self>, main: &str) {
+        let place = |label: &Label| (&*label.file != main, label.span.start, label.span.end);
+        diagnostics.sort_by_key(|diagnostic| diagnostic.labels.first().map(place));
+        diagnostics.dedup();
+    }
+
     /// Adds what to do about it.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {

@@ -86,6 +86,19 @@ impl Text {
         })
     }
 
+    /// Returns the same text with neighbouring plain pieces joined, so that equal texts are equal.
+    #[must_use]
+    pub fn joined(self) -> Self {
+        let mut parts: Vec<Part> = Vec::with_capacity(self.0.len());
+        for part in self.0 {
+            match (parts.last_mut(), part) {
+                (Some(Part::Plain(last)), Part::Plain(text)) => last.push_str(&text),
+                (_, part) => parts.push(part),
+            }
+        }
+        Self(parts)
+    }
+
     /// Adds `other` behind this text.
     pub fn push(&mut self, other: Text) {
         self.0.extend(other.0);

@@ -7,7 +7,7 @@ use super::{
     check, overlay, service::Services, variable,
 };
 use crate::model::{
-    Diagnostic, Instance, Label, Origin, ProjectName, SecretName, Severity, VariableName,
+    Diagnostic, Instance, Origin, ProjectName, SecretName, Severity, VariableName,
     decode::{Decode, NodeValue, Sourced, Table, refuse_unknown},
 };
 
@@ -54,10 +54,7 @@ pub(super) const KEYS: [&str; 10] = [
 pub fn parse(input: &Input) -> Result<Parsed, Vec<Diagnostic>> {
     let mut problems = Vec::new();
     let spec = read(input, &mut problems);
-    let main = &input.main.name;
-    let place = |label: &Label| (label.file != *main, label.span.start, label.span.end);
-    problems.sort_by_key(|problem| problem.labels.first().map(place));
-    problems.dedup();
+    Diagnostic::sort(&mut problems, &input.main.name);
     match spec {
         Some(spec) if problems.iter().all(|problem| problem.severity == Severity::Warning) => {
             Ok(Parsed { spec, warnings: problems })

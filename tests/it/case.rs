@@ -14,17 +14,37 @@ use nself::spec::{Input, Source};
 
 /// Runs `show` on every case of a folder below `tests/it`.
 pub fn each(folder: &str, mut show: impl FnMut(&Input) -> String) {
-    let mut failed = Vec::new();
-    for case in paths(folder) {
-        let shown = show(&input(&case));
-        let expected = case.with_extension("txt");
-        if std::env::var_os("NSELF_UPDATE").is_some() {
-            fs::write(&expected, &shown).unwrap();
-        } else if fs::read_to_string(&expected).unwrap_or_default() != shown {
-            failed.push(format!("--- {}\n{shown}", case.display()));
-        }
-    }
+    let cases = paths(folder);
+    let differs = |path: &PathBuf| {
+        let shown = show(&input(path));
+        difference(&path.with_extension("txt"), &shown)
+    };
+    let failed: Vec<_> = cases.iter().filter_map(differs).collect();
     assert!(failed.is_empty(), "these differ from their .txt files:\n{}", failed.join("\n"));
+}
+
+/// Compares `shown` with a file below `tests/it`.
+pub fn compare(file: &str, shown: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it").join(file);
+    if let Some(difference) = difference(&path, shown) {
+        panic!("{difference}");
+    }
+}
+
+fn difference(path: &Path, shown: &str) -> Option<String> {
+    if std::env::var_os("NSELF_UPDATE").is_some() {
+        fs::write(path, shown).unwrap();
+    }
+    let expected = fs::read_to_string(path).unwrap_or_default();
+    let diff = similar::TextDiff::from_lines(expected.as_str(), shown);
+    let name = path.display().to_string();
+    (expected != shown).then(|| diff.unified_diff().header(&name, "now").to_string())
+}
+
+/// Returns one case of a folder below `tests/it`.
+pub fn named(folder: &str, name: &str) -> Input {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it").join(folder);
+    input(&folder.join(name).with_extension("toml"))
 }
 
 /// Runs `look` on every case of a folder below `tests/it`.
@@ -52,7 +72,8 @@ fn paths(folder: &str) -> Vec<PathBuf> {
     cases
 }
 
-fn input(path: &Path) -> Input {
+/// Reads one case.
+pub fn input(path: &Path) -> Input {
     let bytes = fs::read(path).unwrap();
     let text = String::from_utf8_lossy(&bytes).into_owned();
     let header = |key: &str| {

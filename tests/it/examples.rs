@@ -4,6 +4,8 @@ use std::{fs, path::Path};
 
 use nself::spec;
 
+use crate::{case, compile};
+
 #[test]
 fn the_schema_is_up_to_date() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas/nself.schema.json");
@@ -25,6 +27,15 @@ fn examples_validate_against_the_schema() {
         let value: serde_json::Value = toml::from_str(&text).unwrap();
         let errors: Vec<_> = validator.iter_errors(&value).map(|e| e.to_string()).collect();
         assert!(errors.is_empty(), "{}: {errors:?}", path.display());
+    }
+}
+
+#[test]
+fn examples_compile() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    for entry in fs::read_dir(folder).unwrap() {
+        let input = case::input(&entry.unwrap().path().join("nself.toml"));
+        assert!(compile::compile(&input).containers().count() > 0);
     }
 }
 

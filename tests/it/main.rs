@@ -3,9 +3,12 @@
 
 mod case;
 mod cli;
+mod compile;
 mod converge;
 mod docker;
+mod engine;
 mod examples;
+mod explain;
 mod report;
 mod spec;
 mod tidy;

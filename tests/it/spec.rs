@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use nself::{
+    desired,
     report::diagnostic::{Colour, text},
     spec::{Input, Source, parse},
 };
 
-use crate::case;
+use crate::{case, compile};
 
 #[test]
 fn mistakes_are_explained() {
@@ -30,9 +31,15 @@ fn every_diagnostic_has_a_case() {
         Err(found) => seen.extend(found.iter().map(|problem| problem.code.to_owned())),
     });
     let mut written = BTreeSet::new();
-    for folder in ["src/spec", "src/model"] {
+    for folder in ["src/spec", "src/model", "src/desired/compile"] {
         codes(&root.join(folder), &mut written);
     }
+    case::each_input("compile", |input| {
+        let Ok(parsed) = parse(input) else { return };
+        let compiled = desired::compile(&parsed.spec, &compile::facts(&parsed.spec));
+        let problems = compiled.map_or_else(|problems| problems, |compiled| compiled.warnings);
+        seen.extend(problems.iter().map(|problem| problem.code.to_owned()));
+    });
     // Too large to keep as a case; its unit test is beside it.
     written.remove("too-large");
     let missing: Vec<_> = written.difference(&seen).collect();
@@ -81,7 +88,10 @@ fn five_thousand_services_are_quick() {
     };
     let start = std::time::Instant::now();
     let parsed = parse(&input);
+    let spec = parsed.unwrap().spec;
+    let desired = desired::compile(&spec, &compile::facts(&spec)).unwrap().desired;
     let took = start.elapsed();
-    assert!(parsed.is_ok());
+    assert_eq!(desired::check(&desired), []);
+    assert_eq!(desired.containers().count(), 5001);
     assert!(took.as_secs_f64() < 8.0, "an unoptimised build took {took:?}");
 }

@@ -1,0 +1,143 @@
+//! A desired state while it is put together.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    desired::{Desired, Facts, Field, Network, Path, Resource},
+    model::{Diagnostic, Origin, ResourceId, ServiceName, Text},
+    spec::{Reference, Service, Spec, Template, TemplatePart},
+};
+
+/// What is there so far.
+pub(super) struct Draft<'a> {
+    pub(super) spec: &'a Spec,
+    pub(super) facts: &'a Facts,
+    pub(super) desired: Desired,
+    pub(super) problems: Vec<Diagnostic>,
+    /// For each service its containers, and what must be ready before others may rely on it.
+    drawn: BTreeMap<ServiceName, Drawn>,
+}
+
+#[derive(Default)]
+struct Drawn {
+    containers: Vec<ResourceId>,
+    ready: Vec<ResourceId>,
+}
+
+impl<'a> Draft<'a> {
+    pub(super) fn new(spec: &'a Spec, facts: &'a Facts) -> Self {
+        let desired = Desired {
+            project: spec.name.value.clone(),
+            project_id: spec.id.clone(),
+            instance: spec.instance.clone(),
+            resources: BTreeMap::new(),
+            after: BTreeMap::new(),
+            origins: BTreeMap::new(),
+            ignore: Vec::new(),
+            secrets: BTreeMap::new(),
+            urls: Vec::new(),
+        };
+        Self { spec, facts, desired, problems: Vec::new(), drawn: BTreeMap::new() }
+    }
+
+    /// Returns the name of something that belongs to a service.
+    pub(super) fn name_of(&self, service: &ServiceName, what: &str) -> String {
+        format!("{}-{service}-{what}", self.spec.prefix())
+    }
+
+    /// Adds a resource. Images are shared: the same one twice is one.
+    pub(super) fn add(&mut self, id: ResourceId, resource: Resource) {
+        self.desired.resources.insert(id, resource);
+    }
+
+    /// Adds where a value of a resource comes from.
+    pub(super) fn say(&mut self, id: &ResourceId, path: Path, origin: Origin) {
+        self.desired.origins.insert((id.clone(), path), origin);
+    }
+
+    /// Makes `id` come after `first`.
+    pub(super) fn order(&mut self, id: &ResourceId, first: &ResourceId, reason: impl Into<String>) {
+        let after = self.desired.after.entry(id.clone()).or_default();
+        after.entry(first.clone()).or_insert_with(|| reason.into());
+    }
+
+    /// Notes a container of a service.
+    pub(super) fn drew_container(&mut self, service: &ServiceName, id: ResourceId) {
+        let drawn = self.drawn.entry(service.clone()).or_default();
+        drawn.containers.push(id.clone());
+        drawn.ready.push(id);
+    }
+
+    /// Notes something inside a service.
+    pub(super) fn drew_inner(&mut self, service: &ServiceName, id: ResourceId) {
+        self.drawn.entry(service.clone()).or_default().ready.push(id);
+    }
+
+    /// Adds the network, and the order that needs and references ask for.
+    pub(super) fn connect(&mut self) {
+        let all: Vec<_> = self.drawn.values().flat_map(|d| d.containers.clone()).collect();
+        if !all.is_empty() {
+            let name = self.spec.prefix();
+            let id = ResourceId::Network(name.clone());
+            for container in &all {
+                self.order(container, &id, "attached to it");
+            }
+            let network = Network { name, internal: false, options: BTreeMap::new(), subnet: None };
+            self.say(&id, Field::Driver.path(), Origin::Default);
+            self.add(id, Resource::Network(network));
+        }
+        let spec = self.spec;
+        for (name, service) in &spec.services {
+            let Some(drawn) = self.drawn.get(name) else { continue };
+            let containers = drawn.containers.clone();
+            for need in needs(service) {
+                let ready = self.drawn.get(need).map_or_else(Vec::new, |d| d.ready.clone());
+                for (container, first) in
+                    containers.iter().flat_map(|c| ready.iter().map(move |first| (c, first)))
+                {
+                    self.order(container, first, format!("needs {need}"));
+                }
+            }
+        }
+    }
+
+    /// Puts what other services offer into a template.
+    pub(super) fn text(&self, template: &Template) -> Text {
+        let mut text = Text::default();
+        for part in &template.parts {
+            match part {
+                TemplatePart::Plain(plain) => text.push_str(plain),
+                TemplatePart::Reference(Reference::Secret(name), _) => {
+                    text.push(Text::secret(name.clone()));
+                }
+                TemplatePart::Reference(Reference::Offer { service: name, key }, _) => {
+                    let offers = self.spec.services.get(name).map(|s| self.spec.offers(name, s));
+                    let mut offers = offers.into_iter().flatten();
+                    if let Some((_, value)) = offers.find(|(offer, _)| offer == key) {
+                        text.push(value);
+                    }
+                }
+                // Put in when the file was read.
+                TemplatePart::Reference(
+                    Reference::Variable(_) | Reference::ProjectName | Reference::ProjectDomain,
+                    _,
+                ) => {}
+            }
+        }
+        text.joined()
+    }
+}
+
+/// Returns the services that a service refers to or needs.
+fn needs(service: &Service) -> impl Iterator<Item = &ServiceName> {
+    let settings = &service.settings;
+    let references = settings.env.values().flat_map(|template| template.value.references());
+    let referred = references.filter_map(|(reference, _)| match reference {
+        Reference::Offer { service, .. } => Some(service),
+        Reference::Secret(_)
+        | Reference::Variable(_)
+        | Reference::ProjectName
+        | Reference::ProjectDomain => None,
+    });
+    settings.needs.iter().map(|need| &need.value).chain(referred)
+}
