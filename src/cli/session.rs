@@ -2,9 +2,9 @@
 
 use crate::{
     controller::{self, Place, Project},
-    desired::Desired,
+    desired::Compiled,
     engine::docker::Docker,
-    model::ServiceName,
+    model::{Diagnostic, ServiceName},
     report,
 };
 
@@ -14,12 +14,17 @@ use super::{Context, Error, address, error::texts, place};
 pub(super) fn project(context: &Context) -> Result<Project, Error> {
     let place: Place = place::find(&context.globals)?;
     let project = controller::load(&place)?;
-    if !project.warnings.is_empty() {
+    warn(&project, &project.warnings, context);
+    Ok(project)
+}
+
+/// Says what is probably not meant.
+pub(super) fn warn(project: &Project, warnings: &[Diagnostic], context: &Context) {
+    if !warnings.is_empty() {
         let colours = context.ui.err.colours();
-        let text = report::diagnostic::text(&project.warnings, &texts(&project.sources), colours);
+        let text = report::diagnostic::text(warnings, &texts(&project.sources), colours);
         context.ui.remark(&text);
     }
-    Ok(project)
 }
 
 /// Connects to the project's engine.
@@ -39,9 +44,9 @@ pub(super) async fn engine(context: &Context, project: &Project) -> Result<Docke
 }
 
 /// Works out what should be, without asking an engine.
-pub(super) fn desired(project: &Project) -> Result<Desired, Error> {
+pub(super) fn compiled(project: &Project) -> Result<Compiled, Error> {
     let now = jiff::Timestamp::now().as_millisecond();
-    Ok(project.compile(u64::try_from(now).unwrap_or(0))?.desired)
+    Ok(project.compile(u64::try_from(now).unwrap_or(0))?)
 }
 
 /// Refuses names that are no services of the project.
