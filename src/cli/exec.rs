@@ -46,6 +46,7 @@ pub(super) async fn run(args: &ExecArgs, context: &Context) -> Result<Exit, Erro
         let service = one.service.as_str();
         (one.replica == 1 && args.service == service)
             || args.service == format!("{service}-{}", one.replica)
+            || args.service.strip_prefix("container/").unwrap_or(&args.service) == one.name
     };
     let Some(found) = pass.desired.containers().find(|one| is_meant(one)) else {
         let names: Vec<&str> =

@@ -151,7 +151,7 @@ fn held(plan: &Plan, id: &ResourceId, style: Style) -> String {
     let releases = plan.held.iter().filter(|held| held.id == *id);
     releases
         .map(|held| {
-            let command = format!("nself apply --allow {}", held.release);
+            let command = style.release(&held.release);
             format!("      allow it with   {}\n", style.paint(Tone::Strong, &command))
         })
         .collect()

@@ -21,7 +21,7 @@ fn a_plan_of_everything() {
 
 #[test]
 fn a_narrow_screen_loses_nothing() {
-    assert_snapshot!(report::plan(&busy(), 41, Style { colour: false, width: 60 }));
+    assert_snapshot!(report::plan(&busy(), 41, Style { width: 60, ..Style::plain() }));
 }
 
 #[test]
