@@ -22,7 +22,7 @@ pub const KIND: Kind = Kind {
     recipe: Some(Recipe {
         version: "1.22",
         files: &[("Dockerfile", include_str!("mailpit/Dockerfile"))],
-        effort: "about 3 minutes, 300 MB to download",
+        effort: "about 90 s, 300 MB to download",
     }),
     port: Some(PORT),
     offers: &[

@@ -39,7 +39,7 @@ pub const KIND: Kind = Kind {
             ("Dockerfile", include_str!("postgres/Dockerfile")),
             ("entrypoint", include_str!("postgres/entrypoint")),
         ],
-        effort: "about 2 minutes, 150 MB to download",
+        effort: "about 90 s, 300 MB to download",
     }),
     port: Some(PORT),
     offers: &[
@@ -266,11 +266,11 @@ fn inner(options: &Options, context: &Context<'_>) -> Vec<InnerSpec> {
 
     let mut admin = role_attributes(&plain, true);
     admin.insert(sql::PASSWORD.into(), Text::secret(SecretName::password(context.service, None)));
-    let mut owner = role_attributes(&plain, false);
-    owner.extend(own(&main));
+    let mut main_role = role_attributes(&plain, false);
+    main_role.extend(own(&main));
     let mut all = vec![
         spec(InnerKind::Role, None, ADMIN, admin),
-        spec(InnerKind::Role, None, &main, owner),
+        spec(InnerKind::Role, None, &main, main_role),
         spec(InnerKind::Database, None, &main, owned()),
     ];
     for (name, Sourced { value: role, .. }) in &options.roles {

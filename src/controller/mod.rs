@@ -1,6 +1,7 @@
 //! One pass: from the file to the engine and back. `plan` stops before applying; `apply` goes on.
 
 mod error;
+pub mod pass;
 
 pub use error::Error;
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    Container, Path,
+    Class, Container, Path, Phase,
     field::{Field, Fields, Value},
 };
 use crate::{
@@ -250,6 +250,31 @@ impl Desired {
             Resource::Container(container) => Some(&**container),
             _ => None,
         })
+    }
+
+    /// Returns the same project with nothing in it: what `destroy` converges to.
+    #[must_use]
+    pub fn emptied(&self) -> Self {
+        Self {
+            resources: BTreeMap::new(),
+            after: BTreeMap::new(),
+            origins: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+            urls: Vec::new(),
+            ..self.clone()
+        }
+    }
+
+    /// Marks the containers of services that a person stopped. A job has nothing to stop.
+    pub fn suspend(&mut self, services: &BTreeSet<ServiceName>) {
+        for resource in self.resources.values_mut() {
+            if let Resource::Container(container) = resource
+                && services.contains(&container.service)
+                && container.class == Class::Daemon
+            {
+                container.phase = Phase::Suspended;
+            }
+        }
     }
 
     /// Returns what all names on the engine begin with: `shop`, or `shop-preview`.

@@ -52,7 +52,9 @@ pub(super) fn compare(look: &Look<'_>, id: &ResourceId, wanted: &Container, chan
         Change::of_fields(id, fields, "")
     } else if !rest.is_empty() {
         Change::new(id, Action::Settle, "others claim to be it")
-    } else if unready && wanted.phase == Phase::Running {
+    } else if wanted.phase == Phase::Done && keeper.state == State::Running {
+        Change::new(id, Action::Settle, "it has not ended yet").moved_by(Mover::You)
+    } else if unready && wanted.phase != Phase::Suspended {
         Change::new(id, Action::Settle, "it was started and has not been seen ready")
             .moved_by(Mover::You)
     } else {

@@ -5,8 +5,9 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use super::{Cause, Engine, Error, Observe, Refusal};
+use super::{Attempt, Cause, Engine, Error, Held, Holder, Lock, Observe, Refusal};
 use crate::{
+    model::Keyring,
     observed::{Observed, Request},
     plan::Op,
 };
@@ -58,6 +59,10 @@ impl<E: Observe> Observe for Faulty<E> {
 }
 
 impl<E: Engine> Engine for Faulty<E> {
+    fn unlock(&self, keyring: &Keyring) {
+        self.engine.unlock(keyring);
+    }
+
     async fn execute(&self, op: &Op) -> Result<(), Error> {
         let call = self.calls();
         let Some(fault) = self.fault() else { return self.engine.execute(op).await };
@@ -70,5 +75,19 @@ impl<E: Engine> Engine for Faulty<E> {
             cause: Cause(format!("planned failure of call {call}")),
             kind: Refusal::Other,
         })
+    }
+}
+
+impl<E: Lock> Lock for Faulty<E> {
+    async fn acquire(&self, prefix: &str, holder: &Holder) -> Result<Attempt, Error> {
+        self.engine.acquire(prefix, holder).await
+    }
+
+    async fn release(&self, held: Held) -> Result<(), Error> {
+        self.engine.release(held).await
+    }
+
+    async fn holder(&self, prefix: &str) -> Result<Option<Holder>, Error> {
+        self.engine.holder(prefix).await
     }
 }

@@ -5,13 +5,16 @@
 
 mod error;
 pub mod faulty;
+mod lock;
 pub mod sim;
 
 pub use error::{Cause, Error, Evidence, Refusal};
+pub use lock::{Attempt, Held, Holder, Lock};
 
 use std::future::Future;
 
 use crate::{
+    model::Keyring,
     observed::{Observed, Request},
     plan::Op,
 };
@@ -29,6 +32,9 @@ pub trait Observe: Sync {
 /// Doing what is already done succeeds and changes nothing. An error says nothing about whether the
 /// effect took place; only another look does.
 pub trait Engine: Observe {
+    /// Hands over the secrets that effects put in. Until then those that need one fail.
+    fn unlock(&self, keyring: &Keyring);
+
     /// Does one thing.
     fn execute(&self, op: &Op) -> impl Future<Output = Result<(), Error>> + Send;
 }
@@ -57,7 +63,25 @@ impl<E: Observe> Observe for &E {
 }
 
 impl<E: Engine> Engine for &E {
+    fn unlock(&self, keyring: &Keyring) {
+        (**self).unlock(keyring);
+    }
+
     async fn execute(&self, op: &Op) -> Result<(), Error> {
         (**self).execute(op).await
+    }
+}
+
+impl<E: Lock> Lock for &E {
+    async fn acquire(&self, prefix: &str, holder: &Holder) -> Result<Attempt, Error> {
+        (**self).acquire(prefix, holder).await
+    }
+
+    async fn release(&self, held: Held) -> Result<(), Error> {
+        (**self).release(held).await
+    }
+
+    async fn holder(&self, prefix: &str) -> Result<Option<Holder>, Error> {
+        (**self).holder(prefix).await
     }
 }

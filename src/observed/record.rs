@@ -48,6 +48,11 @@ struct Wire {
 }
 
 impl Record {
+    /// Returns whether both remember the same, whenever they were written.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        *self == Self { generation: self.generation, at: self.at, ..other.clone() }
+    }
+
     /// Writes the record as one line.
     pub fn to_text(&self) -> String {
         let Self {

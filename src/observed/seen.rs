@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Applied, Record};
 use crate::{
-    desired::{Fields, Files, InnerDriver, InnerResource, Path},
+    desired::{Desired, Fields, Files, InnerDriver, InnerResource, Path, Resource},
     model::{ImageRef, Inner, Instance, ResourceId, Sensitive},
 };
 
@@ -254,6 +254,29 @@ pub struct PortHolder {
 }
 
 impl Request {
+    /// Returns what to look at for a desired state.
+    pub fn of(desired: &Desired, contents: bool) -> Self {
+        let mut request = Self {
+            project_id: desired.project_id.clone(),
+            instance: desired.instance.clone(),
+            prefix: desired.prefix(),
+            names: desired.resources.keys().cloned().collect(),
+            contents,
+            ..Self::default()
+        };
+        for resource in desired.resources.values() {
+            match resource {
+                Resource::Image(image) => {
+                    request.images.insert(image.reference.clone());
+                }
+                Resource::Files(files) => request.files.push(files.clone()),
+                Resource::Inner(inner) => request.inner.push(inner.clone()),
+                Resource::Network(_) | Resource::Volume(_) | Resource::Container(_) => {}
+            }
+        }
+        request
+    }
+
     /// Returns the inner resources grouped by the container they are seen through.
     pub fn inner_by_container(&self) -> BTreeMap<&str, (&InnerDriver, Vec<&InnerResource>)> {
         let mut groups = BTreeMap::new();

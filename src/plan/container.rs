@@ -280,9 +280,12 @@ fn settle(planner: &mut Planner<'_>, change: &Change, wanted: &Container, seen: 
         last = Some(number);
     } else if change.action == Action::Change(Effect::Restart) {
         let op = Op::Restart(container.clone());
-        last = Some(planner.drafts.push(id, Role::Disturb, op, "it keeps failing", last));
+        let why = if change.reason.is_empty() { "it keeps failing" } else { &change.reason };
+        last = Some(planner.drafts.push(id, Role::Disturb, op, why, last));
     }
-    let settles = change.action == Action::Settle || !change.leftovers.is_empty();
+    let settles = change.action == Action::Settle
+        || change.action == Action::Change(Effect::Restart)
+        || !change.leftovers.is_empty();
     if wanted.phase != Phase::Suspended && (touches(Field::State) || settles) {
         let ready = await_ready(container.clone(), wanted);
         let number = planner.drafts.push(id, Role::Act, ready, "others may need it", last);

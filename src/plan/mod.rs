@@ -40,8 +40,8 @@ pub struct Plan {
     pub blocked: BTreeMap<ResourceId, ResourceId>,
     /// The project's memory while the steps run: what a crash would leave behind.
     pub intent: Record,
-    /// The generation before.
-    pub generation: u64,
+    /// The project's memory as it was found.
+    pub recorded: Option<Record>,
 }
 
 /// One engine call.
@@ -98,6 +98,11 @@ pub struct Policy {
 }
 
 impl Plan {
+    /// Returns the generation that was found: how many applies changed something before.
+    pub fn generation(&self) -> u64 {
+        self.recorded.as_ref().map_or(0, |record| record.generation)
+    }
+
     /// Returns whether there is nothing to do and nothing held.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty() && self.held.is_empty() && self.blocked.is_empty()

@@ -43,10 +43,15 @@ pub fn plan(
             planner.group(change);
         }
     }
-    planner.wait_for_dependencies();
+    let handovers = planner.port_handovers();
+    planner.wait_for_dependencies(&handovers.values().flatten().copied().collect());
     planner.wait_for_preparations();
     planner.wait_for_removals();
-    planner.hand_over_ports();
+    for (start, stops) in handovers {
+        for stop in stops {
+            planner.drafts.wait(start, stop);
+        }
+    }
     let Planner { drafts, held, blocked, .. } = planner;
     let steps = drafts.into_steps();
     let title = match &desired.instance {
@@ -54,9 +59,9 @@ pub fn plan(
         Some(instance) => format!("{} · {instance}", desired.project),
     };
     let intent = record::intent(desired, observed, &changes, &steps, policy);
-    let generation = observed.record.as_ref().map_or(0, |record| record.generation);
+    let recorded = observed.record.clone();
     let engine = observed.engine.clone();
-    Plan { title, engine, changes, steps, held, blocked, intent, generation }
+    Plan { title, engine, changes, steps, held, blocked, intent, recorded }
 }
 
 pub(super) struct Planner<'a> {
@@ -424,7 +429,10 @@ impl<'a> Planner<'a> {
     }
 
     /// Makes each group wait for the groups its resource rests on.
-    fn wait_for_dependencies(&mut self) {
+    ///
+    /// A container that lets go of a port for another one stops early: it cannot wait for what it
+    /// needs when that is what waits for the port.
+    fn wait_for_dependencies(&mut self, early: &BTreeSet<usize>) {
         let groups: BTreeSet<ResourceId> =
             self.drafts.all.iter().map(|draft| draft.group.clone()).collect();
         for group in &groups {
@@ -442,6 +450,7 @@ impl<'a> Planner<'a> {
                 for number in own {
                     let waits = match self.drafts.all[number].role {
                         Role::Make | Role::Prepare => material,
+                        Role::Disturb if early.contains(&number) => material,
                         Role::Disturb | Role::Act => true,
                     };
                     if waits {
@@ -518,48 +527,31 @@ impl<'a> Planner<'a> {
         self.observed.containers.iter().filter(mounts).collect()
     }
 
-    /// Makes a container that wants a port of the host start after whoever has it let go.
-    fn hand_over_ports(&mut self) {
-        let wanted: Vec<(usize, BTreeSet<u16>)> = self
-            .drafts
-            .all
-            .iter()
-            .enumerate()
-            .filter(|(_, draft)| matches!(draft.op, Op::Start(_)))
-            .filter_map(|(number, draft)| match self.desired.resources.get(&draft.group) {
-                Some(Resource::Container(container)) => Some((
-                    number,
-                    container.ports.values().flatten().map(|binding| binding.port).collect(),
-                )),
-                _ => None,
-            })
-            .collect();
-        for (start, ports) in wanted {
-            let group = self.drafts.all[start].group.clone();
-            let holders: Vec<&SeenContainer> = self
-                .observed
-                .containers
-                .iter()
-                .filter(|seen| seen.owner.resource() != Some(&group))
-                .filter(|seen| !ports.is_disjoint(&container::published(seen)))
-                .collect();
-            let stops: Vec<usize> = self
-                .drafts
-                .all
-                .iter()
-                .enumerate()
-                .filter(|(_, draft)| match &draft.op {
-                    Op::Stop { container, .. } => {
-                        holders.iter().any(|seen| seen.id == container.reference())
-                    }
-                    _ => false,
-                })
-                .map(|(number, _)| number)
-                .collect();
-            for stop in stops {
-                self.drafts.wait(start, stop);
+    /// Returns, for each start that wants a port of the host, the stops of those who have it.
+    fn port_handovers(&self) -> BTreeMap<usize, Vec<usize>> {
+        let mut handovers = BTreeMap::new();
+        for (start, draft) in self.drafts.all.iter().enumerate() {
+            let Some(Resource::Container(wanted)) = self.desired.resources.get(&draft.group) else {
+                continue;
+            };
+            if !matches!(draft.op, Op::Start(_)) || wanted.ports.is_empty() {
+                continue;
             }
+            let ports: BTreeSet<u16> =
+                wanted.ports.values().flatten().map(|binding| binding.port).collect();
+            let holds = |id: &str| {
+                let seen = self.observed.containers.iter().find(|seen| seen.id == id);
+                seen.is_some_and(|seen| !ports.is_disjoint(&container::published(seen)))
+            };
+            let stops = self.drafts.all.iter().enumerate().filter(|(_, other)| match &other.op {
+                Op::Stop { container, .. } => {
+                    other.group != draft.group && holds(container.reference())
+                }
+                _ => false,
+            });
+            handovers.insert(start, stops.map(|(number, _)| number).collect());
         }
+        handovers
     }
 }
 

@@ -49,7 +49,7 @@ pub(super) fn intent(
     policy: &Policy,
 ) -> Record {
     let mut record = observed.record.clone().unwrap_or_default();
-    record.generation += 1;
+    record.generation += u64::from(!steps.is_empty());
     record.at = observed.at;
     record.complete = false;
     record.resources.extend(changes.unchanged.iter().cloned());
@@ -121,7 +121,10 @@ pub fn record_after(desired: &Desired, plan: &Plan, done: &Done, keyring: &Keyri
         }
     }
     for (id, resource) in &desired.resources {
-        if failed.contains(id) || plan.held.iter().any(|held| held.id == *id) {
+        // What was not compared, or not put right, is as it was.
+        let is_as_wanted = plan.changes.unchanged.contains(id)
+            || (plan.changes.get(id).is_some() && !failed.contains(id) && !is_stopped(plan, id));
+        if !is_as_wanted {
             continue;
         }
         match resource {
@@ -144,10 +147,20 @@ pub fn record_after(desired: &Desired, plan: &Plan, done: &Done, keyring: &Keyri
         }
     }
     let wanted = |id: &ResourceId| desired.resources.contains_key(id);
+    // What was inside a service that is gone went with it, or lies in its volume.
+    let services: BTreeSet<_> = desired.containers().map(|container| &container.service).collect();
+    record.resources.retain(|id| match id {
+        ResourceId::Inner(inner) => wanted(id) || services.contains(&inner.service),
+        _ => true,
+    });
     record.in_place.retain(|id, _| wanted(id));
     record.loaded.retain(|id, _| wanted(id));
     record.adopted.retain(wanted);
     record
+}
+
+fn is_stopped(plan: &Plan, id: &ResourceId) -> bool {
+    plan.blocked.contains_key(id) || plan.held.iter().any(|held| held.id == *id)
 }
 
 fn suspended(desired: &Desired) -> BTreeSet<crate::model::ServiceName> {

@@ -84,7 +84,8 @@ fn tail(diagnostics: &[Diagnostic]) -> String {
             files.push(&label.file);
         }
     }
-    let mut tail = [&errors, &warnings].into_iter().flatten().cloned().collect::<Vec<_>>().join(", ");
+    let mut tail =
+        [&errors, &warnings].into_iter().flatten().cloned().collect::<Vec<_>>().join(", ");
     if !files.is_empty() {
         write!(tail, " in {}", files.join(" and ")).expect("writing to a String cannot fail");
     }
@@ -99,7 +100,8 @@ fn group<'a>(diagnostic: &'a Diagnostic, sheets: &'a [Sheet<'a>]) -> Group<'a> {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let mut group = level.primary_title(&*diagnostic.message).elements(snippets(diagnostic, sheets));
+    let mut group =
+        level.primary_title(&*diagnostic.message).elements(snippets(diagnostic, sheets));
     if let Some(help) = &diagnostic.help {
         group = group.element(Level::HELP.message(&**help));
     }
@@ -212,7 +214,8 @@ mod tests {
 
     fn problem(span: Span) -> Diagnostic {
         let origin = Origin::File { file: "nself.toml".into(), span, line: 2 };
-        Diagnostic::error("unknown-key", "unknown key `imagee`").at(&origin, "did you mean `image`?")
+        Diagnostic::error("unknown-key", "unknown key `imagee`")
+            .at(&origin, "did you mean `image`?")
     }
 
     #[test]
@@ -236,7 +239,9 @@ mod tests {
             json(&[problem(span)], &sources());
         }
         let elsewhere = problem(0..1);
-        assert!(text(&[elsewhere], &[], Colour::Plain).starts_with("error: unknown key `imagee`\n"));
+        assert!(
+            text(&[elsewhere], &[], Colour::Plain).starts_with("error: unknown key `imagee`\n")
+        );
     }
 
     #[test]

@@ -1,5 +1,33 @@
-//! Values of the other rooms as text for people and as JSON for programs.
+//! Plans, drift, events and states as text and JSON.
 //!
-//! No I/O and no decisions: what is shown has been decided elsewhere.
+//! Values go in, a `String` comes out: nothing is printed, looked up or decided here. Text follows a few
+//! rules: the first line says where we are; one line a resource, its fields below; what is at stake stands
+//! in capitals; every refusal carries the command that lifts it; numbers have units; colour only adds.
+#![expect(
+    clippy::format_push_string,
+    clippy::format_collect,
+    reason = "a page is put together line by line, and reads best that way"
+)]
 
 pub mod diagnostic;
+mod drift;
+mod field;
+pub mod graph;
+pub mod json;
+mod outcome;
+mod plan;
+mod progress;
+mod status;
+mod style;
+mod urls;
+mod value;
+mod verdict;
+
+pub use drift::drift;
+pub use outcome::{Ending, ending, outcome};
+pub use plan::plan;
+pub use progress::{brief, line, step};
+pub use status::{Condition, ServiceStatus, Status, status};
+pub use style::Style;
+pub use urls::urls;
+pub use verdict::{Summary, Verdict};

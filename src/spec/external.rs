@@ -98,14 +98,17 @@ mod tests {
 
     #[test]
     fn a_url_is_taken_apart() {
-        assert_eq!(keys("postgres://app:p%40w@db.example.com:5433/shop?ssl=1"), [
-            "url=postgres://app:p%40w@db.example.com:5433/shop?ssl=1",
-            "host=db.example.com",
-            "port=5433",
-            "user=app",
-            "password=p@w",
-            "database=shop",
-        ]);
+        assert_eq!(
+            keys("postgres://app:p%40w@db.example.com:5433/shop?ssl=1"),
+            [
+                "url=postgres://app:p%40w@db.example.com:5433/shop?ssl=1",
+                "host=db.example.com",
+                "port=5433",
+                "user=app",
+                "password=p@w",
+                "database=shop",
+            ]
+        );
         assert_eq!(keys("redis://[::1]"), ["url=redis://[::1]", "host=[::1]"]);
         assert_eq!(keys("nonsense"), ["url=nonsense"]);
     }

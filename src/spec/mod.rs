@@ -18,6 +18,7 @@ mod value;
 mod variable;
 
 pub use parse::{Input, Parsed, environments, parse};
+pub use place::{Address, Domain, HostAddress, Publish, RouteName};
 pub use read::Source;
 pub use schema::schema;
 pub(crate) use service::GATEWAY;
@@ -26,7 +27,6 @@ pub use settings::{
     SecretSource, Settings, SourceWord, Variable,
 };
 pub use template::{InvalidReference, Reference, Template, TemplatePart};
-pub use place::{Address, Domain, HostAddress, Publish, RouteName};
 pub use value::{
     Bind, Capability, Day, Device, EnvName, InsidePath, InvalidText, ProcessLimit, RestartRule,
 };

@@ -41,7 +41,8 @@ pub(super) fn lay(
         for path in paths {
             if let Err(nearest) = unset(root, &path.value) {
                 let message = format!("there is no `{}` to unset", path.value);
-                let note = nearest.map_or_else(String::new, |near| format!("did you mean `{near}`?"));
+                let note =
+                    nearest.map_or_else(String::new, |near| format!("did you mean `{near}`?"));
                 problems.push(Diagnostic::error("unknown-path", message).at(&path.origin, note));
             }
         }

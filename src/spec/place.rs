@@ -72,7 +72,10 @@ impl FromStr for HostAddress {
 
     fn from_str(text: &str) -> Result<Self, InvalidText> {
         if text != "host-gateway" && text.parse::<IpAddr>().is_err() {
-            return Err(InvalidText::new(text, "an address, such as `10.0.0.5`, or `host-gateway`"));
+            return Err(InvalidText::new(
+                text,
+                "an address, such as `10.0.0.5`, or `host-gateway`",
+            ));
         }
         Ok(Self(text.to_owned()))
     }

@@ -83,7 +83,10 @@ impl Source {
         })?;
         if let Some(start) = text.find('\0') {
             let problem = Diagnostic::error("not-text", format!("{name} has a NUL byte in it"));
-            return Err(at(problem.help("it is not a text file, or was damaged"), start..start + 1));
+            return Err(at(
+                problem.help("it is not a text file, or was damaged"),
+                start..start + 1,
+            ));
         }
         Ok(text)
     }
@@ -129,9 +132,7 @@ impl Place {
                     Err(_) => NodeValue::Float(number.as_str().parse().unwrap_or(f64::INFINITY)),
                 }
             }
-            DeValue::Float(number) => {
-                NodeValue::Float(number.as_str().parse().unwrap_or(f64::NAN))
-            }
+            DeValue::Float(number) => NodeValue::Float(number.as_str().parse().unwrap_or(f64::NAN)),
             DeValue::Boolean(value) => NodeValue::Boolean(*value),
             DeValue::Datetime(date) => NodeValue::Datetime(date.to_string()),
             DeValue::Array(items) => {

@@ -108,7 +108,8 @@ fn names_image(table: &Table) -> bool {
 }
 
 fn no_image(name: &str, service: &Service) -> Diagnostic {
-    let problem = Diagnostic::error("no-image", format!("`{name}` has neither `image` nor `build`"));
+    let problem =
+        Diagnostic::error("no-image", format!("`{name}` has neither `image` nor `build`"));
     let known = choosable().filter(|kind| kind.image.is_some()).map(|kind| kind.name);
     match (suggest(name, known), &service.settings.kind) {
         (Some(near), None) => {
@@ -144,8 +145,10 @@ fn kind(name: &str, table: &Table, problems: &mut Vec<Diagnostic>) -> Option<&'s
     let kind = choose(text);
     if kind.is_none() {
         let all: Vec<_> = choosable().map(|kind| kind.name).collect();
-        let note = suggest(text, all.iter().copied())
-            .map_or_else(|| format!("kinds: {}", all.join(", ")), |s| format!("did you mean `{s}`?"));
+        let note = suggest(text, all.iter().copied()).map_or_else(
+            || format!("kinds: {}", all.join(", ")),
+            |s| format!("did you mean `{s}`?"),
+        );
         let message = format!("there is no kind `{text}`");
         problems.push(Diagnostic::error("unknown-kind", message).at(&entry.node.origin, note));
     }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Address, Bind, Capability, Day, Device, Domain, EnvName, HostAddress, InsidePath, ProcessLimit, Publish,
-    RestartRule, RouteName, Template,
+    Address, Bind, Capability, Day, Device, Domain, EnvName, HostAddress, InsidePath, ProcessLimit,
+    Publish, RestartRule, RouteName, Template,
 };
 use crate::{
     model::{
@@ -158,7 +158,8 @@ impl Decode for Build {
         let BuildTable { context, dockerfile, target, args } = table;
         if context.is_empty() {
             let problem = Diagnostic::error("bad-value", "the folder to build is empty");
-            problems.push(problem.at(&node.origin, "").help("write `.` for the folder of the file"));
+            problems
+                .push(problem.at(&node.origin, "").help("write `.` for the folder of the file"));
             return None;
         }
         let dockerfile = dockerfile.unwrap_or_else(|| "Dockerfile".to_owned());

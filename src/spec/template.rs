@@ -138,8 +138,7 @@ impl FromStr for Reference {
 
     fn from_str(text: &str) -> Result<Self, InvalidReference> {
         let form = "such as ${postgres.url}, ${secret.jwt_key}, ${var.release}, ${project.domain}";
-        let bad =
-            |note| InvalidReference { message: format!("`{text}` is not a reference"), note };
+        let bad = |note| InvalidReference { message: format!("`{text}` is not a reference"), note };
         let (place, key) = text.split_once('.').ok_or_else(|| bad(form))?;
         match (place, key) {
             ("secret", name) => {
@@ -203,12 +202,10 @@ mod tests {
         assert_eq!(read("a$$b$c$").0, ["a$b$c$"]);
         assert_eq!(read("").0, [""]);
         assert_eq!(read("$${x}").0, ["${x}"]);
-        assert_eq!(read("x${project.name}${var.y}z").0, [
-            "x",
-            "ProjectName",
-            "Variable(VariableName(\"y\"))",
-            "z"
-        ]);
+        assert_eq!(
+            read("x${project.name}${var.y}z").0,
+            ["x", "ProjectName", "Variable(VariableName(\"y\"))", "z"]
+        );
         for bad in ["${", "${}", "${HOME}", "${a.}", "${A.b}", "${project.x}", "${secret.X}"] {
             assert_eq!(read(bad).1.len(), 1, "{bad}");
         }

@@ -5,10 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    Reference, Template, TemplatePart, Variable,
-    template::within,
-};
+use super::{Reference, Template, TemplatePart, Variable, template::within};
 use crate::model::{
     Diagnostic, Origin, VariableName,
     decode::{Entry, Node, NodeValue, Sourced, Table, suggest},

@@ -3,7 +3,12 @@
 //! `NSELF_UPDATE=1 cargo test` writes the `.txt` files anew. A case may begin with `# environment: prod`
 //! and `# set: NAME=value` lines; `NAME.overlay` beside it is the environment's own file.
 
-use std::{collections::BTreeMap, fs, path::{Path, PathBuf}, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use nself::spec::{Input, Source};
 

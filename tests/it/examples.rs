@@ -47,7 +47,9 @@ fn the_schema_refuses_what_is_wrong() {
         validator.is_valid(&value)
     };
     let project = "[project]\nname = \"a\"\n";
-    assert!(valid(&format!("{project}[services.api]\nimage = \"a:1\"\nbuild = {{ context = \".\" }}\n")));
+    assert!(valid(&format!(
+        "{project}[services.api]\nimage = \"a:1\"\nbuild = {{ context = \".\" }}\n"
+    )));
     assert!(valid(&format!("{project}[environments.prod]\nproject.domain = \"a.example.com\"\n")));
     assert!(!valid(&format!("{project}[services.api]\nimagee = \"a:1\"\n")));
     assert!(!valid(&format!("{project}[services.api]\nkind = \"nothing\"\n")));

@@ -2,7 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, missing_docs, reason = "these are tests")]
 
 mod case;
+mod cli;
 mod compile;
+mod converge;
 mod examples;
 mod explain;
+mod report;
 mod spec;
+mod world;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::world::{SimContainer, SimVolume, World, mounts};
+use super::world::{SimContainer, SimVolume, World, data_of, mounts};
 use crate::{
     desired::{Attachment, Build, Container, Field, Fields, Probe, Resource, Restart, Value},
     engine::{Cause, Error, Evidence, Refusal},
@@ -87,6 +87,7 @@ pub(super) fn execute(world: &mut World, op: &Op, keyring: &Keyring) -> Result<(
                 return refuse("remove the volume", Refusal::InUse, "volume is in use");
             }
             world.volumes.remove(name);
+            world.inner.remove(name);
         }
         Op::WriteFiles { files, digest } => {
             let mut set = BTreeMap::new();
@@ -219,14 +220,18 @@ pub(super) fn execute(world: &mut World, op: &Op, keyring: &Keyring) -> Result<(
         }
         Op::Ensure { inner, container } => {
             let wanted = live(&Resource::Inner(inner.clone()).fields(), keyring)?;
-            let container = get_mut(world, container)?;
+            let container = get(world, container)?;
             if container.seen.state != State::Running {
                 return refuse("look inside", Refusal::Other, "container is not running");
             }
-            container.inner.insert(inner.id.clone(), wanted);
+            let place = data_of(container);
+            world.inner.entry(place).or_default().insert(inner.id.clone(), wanted);
         }
         Op::DropInner { inner, container } => {
-            get_mut(world, container)?.inner.remove(&inner.id);
+            let place = data_of(get(world, container)?);
+            if let Some(inside) = world.inner.get_mut(&place) {
+                inside.remove(&inner.id);
+            }
         }
         Op::WriteRecord { prefix, labels: _, record } => {
             world.records.insert(prefix.clone(), record.to_text());
@@ -306,12 +311,7 @@ fn create(
         anonymous: anonymous.clone(),
         addresses: BTreeMap::new(),
     };
-    let container = SimContainer {
-        seen,
-        labels: labels.clone(),
-        inner: BTreeMap::new(),
-        loaded: BTreeMap::new(),
-    };
+    let container = SimContainer { seen, labels: labels.clone(), loaded: BTreeMap::new() };
     world.containers.insert(container.seen.id.clone(), container);
     Ok(())
 }

@@ -9,7 +9,7 @@ pub use world::{SimContainer, SimVolume, World};
 
 use std::sync::{Mutex, MutexGuard};
 
-use super::{Engine, Error, Observe};
+use super::{Attempt, Engine, Error, Held, Holder, Lock, Observe};
 use crate::{
     model::Keyring,
     observed::{Observed, Request},
@@ -34,11 +34,6 @@ impl Sim {
         self.world.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    /// Gives it the secrets it needs to fill in values.
-    pub fn set_keyring(&self, keyring: Keyring) {
-        *self.keyring.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = keyring;
-    }
-
     fn keyring(&self) -> Keyring {
         self.keyring.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
@@ -51,8 +46,34 @@ impl Observe for Sim {
 }
 
 impl Engine for Sim {
+    fn unlock(&self, keyring: &Keyring) {
+        *self.keyring.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = keyring.clone();
+    }
+
     async fn execute(&self, op: &Op) -> Result<(), Error> {
         let keyring = self.keyring();
         execute::execute(&mut self.world(), op, &keyring)
+    }
+}
+
+impl Lock for Sim {
+    async fn acquire(&self, prefix: &str, holder: &Holder) -> Result<Attempt, Error> {
+        let mut world = self.world();
+        if let Some(there) = world.locks.get(prefix)
+            && !there.is_dead(holder)
+        {
+            return Ok(Attempt::Busy(Box::new(there.clone())));
+        }
+        world.locks.insert(prefix.to_owned(), holder.clone());
+        Ok(Attempt::Held(Held { id: prefix.to_owned() }))
+    }
+
+    async fn release(&self, held: Held) -> Result<(), Error> {
+        self.world().locks.remove(&held.id);
+        Ok(())
+    }
+
+    async fn holder(&self, prefix: &str) -> Result<Option<Holder>, Error> {
+        Ok(self.world().locks.get(prefix).cloned())
     }
 }

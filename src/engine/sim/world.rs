@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     catalog::InnerDriver,
     desired::{Field, Fields, Path},
+    engine::Holder,
     model::{Inner, ResourceId},
     observed::{
         Applied, EngineFacts, FileStat, InnerState, Live, LiveFields, Observed, Owner, PortHolder,
@@ -28,6 +29,10 @@ pub struct World {
     pub image_defaults: BTreeMap<String, Fields>,
     /// The project's memory, by prefix.
     pub records: BTreeMap<String, String>,
+    /// What is inside services, by the volume that holds it, or the container's id where none does.
+    pub inner: BTreeMap<String, BTreeMap<Inner, LiveFields>>,
+    /// Who holds which project's lock, by prefix.
+    pub locks: BTreeMap<String, Holder>,
     /// Images whose containers never become ready.
     pub broken: BTreeSet<String>,
     /// Images no registry has.
@@ -42,8 +47,6 @@ pub struct SimContainer {
     pub seen: SeenContainer,
     /// Its labels, ours included.
     pub labels: BTreeMap<String, String>,
-    /// What is inside it.
-    pub inner: BTreeMap<Inner, LiveFields>,
     /// The files its process has loaded, by configuration volume.
     pub loaded: BTreeMap<String, String>,
 }
@@ -93,6 +96,11 @@ impl World {
                 }
             }
         }
+    }
+
+    /// Returns what is inside a container's service.
+    pub fn inside(&self, name: &str) -> Option<&BTreeMap<Inner, LiveFields>> {
+        self.inner.get(&data_of(self.find(name)?))
     }
 
     /// Puts a container into another state behind nself's back.
@@ -184,8 +192,8 @@ impl World {
             let state = match self.find(name) {
                 Some(container) if container.seen.state == State::Running => {
                     let wanted = wanted.iter().map(|inner| &inner.id);
-                    let seen = wanted
-                        .filter_map(|id| Some((id.clone(), container.inner.get(id)?.clone())));
+                    let inside = self.inner.get(&data_of(container));
+                    let seen = wanted.filter_map(|id| Some((id.clone(), inside?.get(id)?.clone())));
                     InnerState::Seen(seen.collect())
                 }
                 Some(_) | None => InnerState::NotRunning,
@@ -194,6 +202,17 @@ impl World {
         }
         observed
     }
+}
+
+/// Returns the place that holds what is inside a container's service.
+pub(super) fn data_of(container: &SimContainer) -> String {
+    let volume = container.seen.fields.0.iter().find_map(|(path, live)| match live {
+        Live::Text(text) if path.field == Field::Mount => {
+            text.expose().strip_prefix("volume:")?.strip_suffix(":rw")
+        }
+        Live::Text(_) | Live::Verifier(_) => None,
+    });
+    volume.unwrap_or(&container.seen.id).to_owned()
 }
 
 pub(super) fn mounts(container: &SimContainer, volume: &str) -> bool {

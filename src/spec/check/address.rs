@@ -113,4 +113,3 @@ fn wanted(spec: &Spec) -> Vec<Wanted<'_>> {
     }
     all
 }
-

@@ -30,7 +30,8 @@ pub(super) fn check(name: &ServiceName, service: &Service, problems: &mut Vec<Di
         );
     }
     if let Some(first) = first.filter(|_| service.kind().is_job) {
-        let problem = Diagnostic::error("bad-job", "a job is healthy when it ends with exit code 0");
+        let problem =
+            Diagnostic::error("bad-job", "a job is healthy when it ends with exit code 0");
         problems.push(problem.at(first, ""));
         return;
     }

@@ -10,10 +10,7 @@ mod service;
 use std::collections::BTreeSet;
 
 use super::{SecretSource, Spec};
-use crate::model::{
-    Diagnostic, Origin, SecretName, ServiceName,
-    decode::suggest,
-};
+use crate::model::{Diagnostic, Origin, SecretName, ServiceName, decode::suggest};
 
 /// Adds everything that is wrong with `spec`. Services in `broken` exist and could not be read.
 pub(super) fn check(spec: &Spec, broken: &BTreeSet<ServiceName>, problems: &mut Vec<Diagnostic>) {
@@ -50,8 +47,7 @@ fn secrets(spec: &Spec, broken: &BTreeSet<ServiceName>, problems: &mut Vec<Diagn
             if !SECRET_LENGTH.contains(&length.value) {
                 let (min, max) = SECRET_LENGTH.into_inner();
                 let message = format!("a secret has {min} to {max} characters");
-                problems
-                    .push(Diagnostic::error("out-of-range", message).at(&length.origin, ""));
+                problems.push(Diagnostic::error("out-of-range", message).at(&length.origin, ""));
             }
             if let Some(source) = &rule.source
                 && source.value == SecretSource::Set

@@ -87,7 +87,11 @@ fn offered(
         true => offers.iter().map(|(key, _)| *key).collect(),
         false => kind.offers.iter().map(|offer| offer.key).collect(),
     };
-    let by = if service.is_external() { format!("`{name}`, which is external") } else { kind.name.to_owned() };
+    let by = if service.is_external() {
+        format!("`{name}`, which is external")
+    } else {
+        kind.name.to_owned()
+    };
     let note = match suggest(key, keys.iter().copied()) {
         _ if keys.is_empty() => "offers nothing".to_owned(),
         Some(near) if keys.len() > 6 => format!("did you mean `{near}`?"),

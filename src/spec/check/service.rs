@@ -4,10 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     catalog::ImageSource,
-    model::{
-        Diagnostic, Origin, ServiceName,
-        decode::Sourced,
-    },
+    model::{Diagnostic, Origin, ServiceName, decode::Sourced},
     spec::{InsidePath, RestartRule, Service, Settings, Spec},
 };
 

@@ -1,0 +1,189 @@
+#![expect(clippy::disallowed_methods, reason = "who holds a lock is read from the system")]
+//! The lock: one apply at a time for each project instance on each engine.
+//!
+//! It lives on the engine, so that it holds whichever machine, user or folder an apply comes from. Who
+//! holds it is written on it, so that the next one can tell a holder that works from one that died.
+
+use std::{collections::BTreeMap, fs, future::Future};
+
+use super::{Cause, Error};
+
+/// An engine that keeps locks.
+pub trait Lock: Sync {
+    /// Takes the lock of the project whose names begin with `prefix`, unless somebody alive has it.
+    fn acquire(
+        &self,
+        prefix: &str,
+        holder: &Holder,
+    ) -> impl Future<Output = Result<Attempt, Error>> + Send;
+
+    /// Gives a lock back. One that is gone is given back.
+    fn release(&self, held: Held) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// Returns who has the lock. Never waits.
+    fn holder(&self, prefix: &str) -> impl Future<Output = Result<Option<Holder>, Error>> + Send;
+}
+
+/// What came of asking for a lock.
+#[derive(Debug)]
+pub enum Attempt {
+    /// It is ours until released.
+    Held(Held),
+    /// Somebody has it.
+    Busy(Box<Holder>),
+}
+
+/// A lock that is held. It stays held when this value is dropped: only a release, or the end of this
+/// process, gives it back.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use = "a lock that is not released is held until this process ends"]
+pub struct Held {
+    /// What it stands under on the engine.
+    pub id: String,
+}
+
+/// Who holds a lock.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Holder {
+    /// The boot of the machine, new at each start of it.
+    pub boot: String,
+    /// The machine itself; empty when it has no id.
+    pub machine: String,
+    /// The namespace in which the process id counts.
+    pub namespace: String,
+    /// The process.
+    pub pid: u32,
+    /// When the process started, in clock ticks since the boot: ids are used again.
+    pub started: u64,
+    /// The user.
+    pub user: String,
+    /// The host's name.
+    pub host: String,
+    /// Since when, in milliseconds since 1970.
+    pub since: u64,
+}
+
+/// What a label of a lock is called: `dev.nself.lock.boot` and so on.
+const LABEL: &str = "dev.nself.lock.";
+
+impl Holder {
+    /// Returns who this process is.
+    ///
+    /// # Errors
+    /// [`Error::Failed`] on a system without `/proc`.
+    pub fn this_process() -> Result<Self, Error> {
+        let read = |path: &str| {
+            let text = fs::read_to_string(path);
+            text.map(|text| text.trim().to_owned()).map_err(|error| unknown(path, &error))
+        };
+        let namespace = "/proc/self/ns/pid";
+        let namespace = fs::read_link(namespace).map_err(|error| unknown(namespace, &error))?;
+        let pid = std::process::id();
+        Ok(Self {
+            boot: read("/proc/sys/kernel/random/boot_id")?,
+            machine: read("/etc/machine-id").unwrap_or_default(),
+            namespace: namespace.to_string_lossy().into_owned(),
+            pid,
+            started: started(pid).unwrap_or_default(),
+            user: user(),
+            host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+            since: jiff::Timestamp::now().as_millisecond().try_into().unwrap_or_default(),
+        })
+    }
+
+    /// Returns whether this holder is known to be dead, as seen by `observer`. Of a holder elsewhere
+    /// nothing can be known.
+    pub fn is_dead(&self, observer: &Self) -> bool {
+        if self.boot != observer.boot {
+            // The same machine has started again since. Copies of one disk have one machine id, so the
+            // host's name has to agree as well.
+            return !self.machine.is_empty()
+                && self.machine == observer.machine
+                && self.host == observer.host;
+        }
+        self.namespace == observer.namespace && started(self.pid) != Some(self.started)
+    }
+
+    /// Returns the labels that say who holds a lock.
+    pub fn labels(&self) -> BTreeMap<String, String> {
+        let Self { boot, machine, namespace, pid, started, user, host, since } = self;
+        let parts = [
+            ("boot", boot.clone()),
+            ("machine", machine.clone()),
+            ("namespace", namespace.clone()),
+            ("pid", pid.to_string()),
+            ("started", started.to_string()),
+            ("user", user.clone()),
+            ("host", host.clone()),
+            ("since", since.to_string()),
+        ];
+        parts.into_iter().map(|(key, value)| (format!("{LABEL}{key}"), value)).collect()
+    }
+
+    /// Reads what [`labels`](Self::labels) wrote. What is missing is empty, so that a lock that somebody
+    /// made by hand is still a lock.
+    pub fn from_labels(labels: &BTreeMap<String, String>) -> Self {
+        let text = |key: &str| labels.get(&format!("{LABEL}{key}")).cloned().unwrap_or_default();
+        Self {
+            boot: text("boot"),
+            machine: text("machine"),
+            namespace: text("namespace"),
+            pid: text("pid").parse().unwrap_or_default(),
+            started: text("started").parse().unwrap_or_default(),
+            user: text("user"),
+            host: text("host"),
+            since: text("since").parse().unwrap_or_default(),
+        }
+    }
+}
+
+/// Returns when a process of this namespace started; `None` when there is no such process.
+fn started(pid: u32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The second field is the program's name in parentheses and may have anything in it.
+    let (_, fields) = stat.rsplit_once(')')?;
+    let mut fields = fields.split_ascii_whitespace();
+    // A dead process that nobody has waited for still has an entry.
+    if matches!(fields.next(), Some("Z" | "X")) {
+        return None;
+    }
+    // The start is field 22; the state, just taken, was field 3.
+    fields.nth(18)?.parse().ok()
+}
+
+fn user() -> String {
+    let uid = rustix::process::getuid().as_raw().to_string();
+    let accounts = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let named = accounts.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == uid).then(|| name.to_owned())
+    });
+    named.unwrap_or(uid)
+}
+
+fn unknown(path: &str, error: &std::io::Error) -> Error {
+    Error::Failed {
+        what: "finding out who this process is".to_owned(),
+        output: Cause(format!("{path}: {error}")).to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_dead_are_known_to_be_dead() {
+        let here = Holder::this_process().unwrap();
+        assert!(!here.is_dead(&here));
+        assert_eq!(Holder::from_labels(&here.labels()), here);
+        let reused = Holder { started: here.started + 1, ..here.clone() };
+        assert!(reused.is_dead(&here));
+        let elsewhere = Holder { namespace: "pid:[1]".into(), ..reused.clone() };
+        assert!(!elsewhere.is_dead(&here));
+        let other_machine = Holder { boot: "b".into(), host: "h".into(), ..reused };
+        assert!(!other_machine.is_dead(&here));
+        assert!(!Holder::default().is_dead(&here));
+    }
+}

@@ -1,0 +1,107 @@
+//! Drift as people read it: what moved, from what, to what, and how it would be put back.
+
+use crate::{
+    diff::{Action, Change, FieldChange, Mover, Shown},
+    plan::Plan,
+};
+
+use super::{
+    field,
+    style::{Style, Tone, clean, columns, pad},
+    value::{count, pair, took},
+    verdict::Verdict,
+};
+
+/// Returns what moved behind our back. `applied_ms` is how long ago the last apply was, where that is
+/// known.
+pub fn drift(plan: &Plan, applied_ms: Option<u64>, style: Style) -> String {
+    let moved: Vec<&Change> = plan.changes.changes.iter().filter(|c| c.is_drift()).collect();
+    let looked_at = count(plan.changes.looked_at(), "resource");
+    let title = style.paint(Tone::Strong, &plan.title);
+    let mut out = if moved.is_empty() {
+        format!("{title} · {looked_at} · no drift{}\n", since(plan, applied_ms))
+    } else {
+        format!("{title} · {} of {looked_at} moved{}\n", moved.len(), since(plan, applied_ms))
+    };
+    let rows: Vec<[String; 4]> = moved.iter().flat_map(|change| rows(plan, change)).collect();
+    let widths: Vec<usize> = (0..3)
+        .map(|column| rows.iter().map(|row| columns(&row[column])).filter(|w| *w <= 40).max())
+        .map(Option::unwrap_or_default)
+        .collect();
+    let mut last = "";
+    for row in &rows {
+        let [id, path, values, repair] = row;
+        let shown = if id == last { "" } else { id };
+        last = id;
+        let line = format!(
+            "  {}  {}  {}  {repair}",
+            style.paint(Tone::Strong, &pad(shown, widths[0])),
+            pad(path, widths[1]),
+            pad(values, widths[2]),
+        );
+        out += line.trim_end();
+        out.push('\n');
+    }
+    out += &unseen(plan);
+    if !moved.is_empty() {
+        out += "put it back: nself apply · keep it: write it into nself.toml\n";
+    }
+    out
+}
+
+fn since(plan: &Plan, applied_ms: Option<u64>) -> String {
+    match (plan.generation(), applied_ms) {
+        (0, _) => String::new(),
+        (generation, None) => format!(" since generation {generation}"),
+        (generation, Some(ms)) => format!(" since generation {generation} ({} ago)", took(ms)),
+    }
+}
+
+fn rows(plan: &Plan, change: &Change) -> Vec<[String; 4]> {
+    let id = clean(&change.id.to_string());
+    let repair = match Verdict::of(plan, change) {
+        Verdict::Held => {
+            let release = plan.held.iter().find(|held| held.id == change.id);
+            let command = release.map(|held| format!(": nself apply --allow {}", held.release));
+            format!("repair: HELD{}", command.unwrap_or_default())
+        }
+        verdict => format!("repair: {}", verdict.word()),
+    };
+    let drifted = |field: &&FieldChange| field.mover != Mover::You;
+    let mut rows: Vec<[String; 4]> = Vec::new();
+    for field in change.fields.iter().filter(drifted) {
+        // Without a memory the wanted value stands for how it was.
+        let was = field.last.as_ref().unwrap_or(&field.after);
+        let (was, is) = pair(&field.path, was, &field.before);
+        let lines = |value: &Shown| matches!(value, Shown::Plain(text) if text.contains('\n'));
+        let values = if lines(&field.before) || lines(&field.after) {
+            "other content".to_owned()
+        } else {
+            format!("{was} → {is}")
+        };
+        let unknown = if field.mover == Mover::Unknown { " · mover unknown" } else { "" };
+        rows.push([id.clone(), field::name(&field.path), values, format!("{repair}{unknown}")]);
+    }
+    for leftover in &change.leftovers {
+        let name = clean(&leftover.name);
+        rows.push([id.clone(), String::new(), format!("{name} is beside it"), repair.clone()]);
+    }
+    if rows.is_empty() {
+        let what = match change.action {
+            Action::Conflict => format!("not ours: {}", clean(&change.reason)),
+            _ => clean(&change.reason),
+        };
+        rows.push([id, String::new(), what, repair]);
+    }
+    rows
+}
+
+/// What could not be compared is named, so that silence about it is not taken for "no drift".
+fn unseen(plan: &Plan) -> String {
+    let unseen = plan.changes.changes.iter().filter_map(|change| {
+        let verdict = Verdict::of(plan, change);
+        matches!(verdict, Verdict::Deferred | Verdict::NotChecked)
+            .then(|| format!("  ? {}   {}: {}\n", change.id, verdict.word(), clean(&change.reason)))
+    });
+    unseen.collect()
+}

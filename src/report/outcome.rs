@@ -1,0 +1,169 @@
+//! What came of an apply, as people read it.
+
+use crate::{
+    controller::Report,
+    model::ResourceId,
+    plan::{Applied, Failure, Outcome, Plan},
+};
+
+use super::{
+    progress,
+    style::{Style, Tone, clean, columns, pad},
+    urls,
+    value::count,
+    verdict::Summary,
+};
+
+/// How an apply ended, from best to worst.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Ending {
+    /// All is as it should be, and nothing was to be done for it.
+    Nothing,
+    /// All is as it should be.
+    Done,
+    /// All else is done, and something is held.
+    Held,
+    /// Steps are left to do although none failed.
+    Unsettled,
+    /// The person stopped it.
+    Interrupted,
+    /// Something failed.
+    Failed,
+}
+
+/// Returns how an apply ended.
+pub fn ending(report: &Report) -> Ending {
+    let mut ending = Ending::Nothing;
+    for (plan, applied) in &report.passes {
+        let (done, failed, _) = applied.counts();
+        let worst = match () {
+            () if failed > 0 => Ending::Failed,
+            () if applied.interrupted => Ending::Interrupted,
+            () if done > 0 || !plan.steps.is_empty() => Ending::Done,
+            () => Ending::Nothing,
+        };
+        ending = ending.max(worst);
+    }
+    let rest = &report.rest;
+    if !rest.steps.is_empty() {
+        ending = ending.max(Ending::Unsettled);
+    }
+    if !rest.held.is_empty() || !rest.blocked.is_empty() {
+        ending = ending.max(Ending::Held);
+    }
+    ending
+}
+
+/// Returns the last word on an apply: each failure with what was seen, the counts, and where to click.
+/// `exit` is the code the program is about to end with.
+pub fn outcome(report: &Report, exit: u8, style: Style) -> String {
+    let ending = ending(report);
+    let mut out: String =
+        report.passes.iter().map(|(plan, applied)| failures(plan, applied, style)).collect();
+    if matches!(ending, Ending::Done | Ending::Held) {
+        out += &urls::ready(&report.desired, style);
+    }
+    for held in &report.rest.held {
+        let word = style.paint(Tone::Risk, "HELD");
+        out += &format!("! {}   {word}: {}\n", held.id, clean(&held.what));
+        out += &format!("    allow it with   nself apply --allow {}\n", held.release);
+    }
+    if ending == Ending::Nothing {
+        let looked_at = count(report.rest.changes.looked_at(), "resource");
+        return out + &format!("{} · {looked_at} · nothing to do\n", report.rest.title);
+    }
+    out += &counts(report, ending);
+    if exit != 0 {
+        out += &format!(" Exit {exit}.");
+    }
+    out + "\n"
+}
+
+fn counts(report: &Report, ending: Ending) -> String {
+    let mut total = (0, 0, 0);
+    let mut waiting = Vec::new();
+    for (plan, applied) in &report.passes {
+        let (done, failed, skipped) = applied.counts();
+        total = (total.0 + done, total.1 + failed, total.2 + skipped);
+        waiting.extend(skipped_groups(plan, applied));
+    }
+    let (done, failed, skipped) = total;
+    let mut parts = vec![format!("{} done", count(done, "step"))];
+    if failed > 0 {
+        parts.push(format!("{failed} failed"));
+    }
+    if skipped > 0 {
+        let why =
+            if waiting.is_empty() { String::new() } else { format!(" ({})", waiting.join(", ")) };
+        parts.push(format!("{skipped} not started{why}"));
+    }
+    let mut line = parts.join(", ");
+    match ending {
+        Ending::Held => line += &format!("; {} held", report.rest.held.len()),
+        Ending::Unsettled => {
+            line +=
+                &format!("; still to do: {}. Go on with nself apply", Summary::of(&report.rest));
+        }
+        Ending::Interrupted => line += "; stopped as asked. Go on with nself apply",
+        Ending::Nothing | Ending::Done | Ending::Failed => {}
+    }
+    line + "."
+}
+
+/// The resources that were not begun, each with the one whose failure it waited for.
+fn skipped_groups(plan: &Plan, applied: &Applied) -> Vec<String> {
+    let mut groups: Vec<String> = Vec::new();
+    for (place, outcome) in &applied.outcomes {
+        let Outcome::Skipped(Some(because)) = outcome else { continue };
+        let (Some(step), Some(cause)) = (plan.steps.get(*place), plan.steps.get(*because)) else {
+            continue;
+        };
+        if step.group == cause.group {
+            continue;
+        }
+        let text = format!("{}: needs {}", step.group, cause.group);
+        if !groups.contains(&text) {
+            groups.push(text);
+        }
+    }
+    groups
+}
+
+fn failures(plan: &Plan, applied: &Applied, style: Style) -> String {
+    let mut out = String::new();
+    for (place, outcome) in &applied.outcomes {
+        if let (Outcome::Failed(failure), Some(step)) = (outcome, plan.steps.get(*place)) {
+            out += &block(failure, &returned(applied, &step.group), style);
+        }
+    }
+    out
+}
+
+/// What became of the old state.
+fn returned(applied: &Applied, group: &ResourceId) -> String {
+    match applied.returned.get(group) {
+        None => String::new(),
+        Some(None) => "; the old one runs again".to_owned(),
+        Some(Some(failure)) => {
+            format!("; the old one could not be brought back: {}", progress::brief(failure))
+        }
+    }
+}
+
+/// Returns one failure: what was attempted, then the causes, the facts, and the way out.
+fn block(failure: &Failure, returned: &str, style: Style) -> String {
+    let sign = style.paint(Tone::Bad, "✗");
+    let mut out = format!("{sign} {}{returned}\n", progress::brief(failure));
+    let causes = failure.chain.iter().skip(1).map(|cause| ("because", cause.as_str()));
+    let facts = failure.facts.iter().map(|(name, text)| (*name, text.as_str()));
+    let next = failure.remedy.iter().map(|remedy| ("next", remedy.as_str()));
+    let rows: Vec<(&str, &str)> = causes.chain(facts).chain(next).collect();
+    let width = rows.iter().map(|(name, _)| columns(name)).max().unwrap_or(0);
+    for (name, text) in rows {
+        for (number, line) in clean(text).trim_end().lines().enumerate() {
+            let name = pad(if number == 0 { name } else { "" }, width);
+            out += &format!("    {}  {line}\n", style.paint(Tone::Dim, &name));
+        }
+    }
+    out
+}

@@ -1,0 +1,171 @@
+//! A plan as people read it.
+
+use crate::{
+    diff::{Action, Change, Effect},
+    model::ResourceId,
+    plan::{Held, Op, Plan},
+};
+
+use super::{
+    field,
+    style::{Style, Tone, clean, columns, pad},
+    value::{count, took},
+    verdict::{self, Summary, Verdict},
+};
+
+/// Ids further out than this do not push the effect words of all others to the right.
+const WIDEST_ID: usize = 40;
+
+/// Returns the whole plan: where we are, a line for each resource with its fields below, and the counts.
+/// With nothing to do it is one line.
+pub fn plan(plan: &Plan, looked_ms: u64, style: Style) -> String {
+    let looked_at = count(plan.changes.looked_at(), "resource");
+    if plan.is_empty() && plan.changes.changes.is_empty() {
+        let line = format!("{} · {looked_at} · nothing to do\n", plan.title);
+        return line + &notes(plan, style);
+    }
+    let mut out = header(plan, &format!("{looked_at} looked at in {}", took(looked_ms)), style);
+    out.push('\n');
+    let followers = verdict::followers(plan);
+    let ids = plan.changes.changes.iter().map(|change| &change.id).chain(followers.keys().copied());
+    let width = ids.map(|id| columns(&id.to_string())).filter(|w| *w <= WIDEST_ID).max();
+    let width = width.unwrap_or(WIDEST_ID);
+    for change in &plan.changes.changes {
+        let verdict = Verdict::of(plan, change);
+        out += &line(&change.id, verdict, &effect(plan, change, verdict, style), width, style);
+        out += &held(plan, &change.id, style);
+        out += &field::lines(change, "      ", style);
+        out += &leftovers(change);
+    }
+    for (id, (verdict, why)) in followers {
+        out += &line(id, verdict, &joined(&[verdict.word(), why]), width, style);
+    }
+    // A hold on something that did not change by itself, such as a volume nobody wants any more.
+    let known = |held: &&Held| plan.changes.get(&held.id).is_none();
+    for one in plan.held.iter().filter(known) {
+        out += &line(&one.id, Verdict::Held, &stake(&one.what, style), width, style);
+        out += &held(plan, &one.id, style);
+    }
+    out += &notes(plan, style);
+    out.push('\n');
+    if plan.is_empty() {
+        out += "nothing to do now · ";
+    }
+    out += &Summary::of(plan).to_string();
+    out.push('\n');
+    out
+}
+
+/// Returns the first line: project, engine, generation, and what else there is to say.
+pub(super) fn header(plan: &Plan, rest: &str, style: Style) -> String {
+    let mut parts = vec![style.paint(Tone::Strong, &plan.title)];
+    if !plan.engine.name.is_empty() {
+        parts.push(match plan.engine.address.as_str() {
+            "" => plan.engine.name.clone(),
+            address => format!("{} at {address}", plan.engine.name),
+        });
+    }
+    if plan.generation() > 0 {
+        parts.push(format!("generation {}", plan.generation()));
+    }
+    parts.push(rest.to_owned());
+    parts.join(" · ") + "\n"
+}
+
+fn line(id: &ResourceId, verdict: Verdict, effect: &str, width: usize, style: Style) -> String {
+    let tone = match verdict {
+        Verdict::Pull | Verdict::Build | Verdict::Create => Tone::Good,
+        Verdict::Recreate
+        | Verdict::Restart
+        | Verdict::Reload
+        | Verdict::InPlace
+        | Verdict::Settle => Tone::Change,
+        Verdict::Remove => Tone::Bad,
+        Verdict::Held | Verdict::Blocked => Tone::Risk,
+        Verdict::Deferred | Verdict::NotChecked => Tone::Dim,
+    };
+    let symbol = style.paint(tone, &verdict.symbol().to_string());
+    let id = pad(&clean(&id.to_string()), width);
+    format!("  {symbol} {}   {effect}\n", style.paint(Tone::Strong, &id))
+}
+
+fn effect(plan: &Plan, change: &Change, verdict: Verdict, style: Style) -> String {
+    let reason = clean(&change.reason);
+    let mover = match change.mover {
+        Some(crate::diff::Mover::You) | None => "",
+        Some(mover) => field::mover(mover),
+    };
+    match verdict {
+        Verdict::Held => {
+            let held = plan.held.iter().find(|held| held.id == change.id);
+            stake(held.map_or(&reason, |held| &held.what), style)
+        }
+        Verdict::Blocked => {
+            let needs = plan.blocked.get(&change.id).map_or_else(String::new, ToString::to_string);
+            format!("blocked: needs {needs}, which is held")
+        }
+        Verdict::Deferred | Verdict::NotChecked | Verdict::Settle => {
+            format!("{}: {reason}", verdict.word())
+        }
+        Verdict::Remove => joined(&["remove", &reason, mover]),
+        // That something new is not there yet goes without saying; that it is gone does not.
+        Verdict::Create if mover.is_empty() => "create".to_owned(),
+        Verdict::Create => joined(&["create", &reason, mover]),
+        Verdict::Pull | Verdict::Build => image(plan, &change.id, verdict),
+        Verdict::Recreate => {
+            let order = match verdict::starts_first(plan, &change.id) {
+                Some(true) => "recreate, start-first",
+                Some(false) => "recreate, stop-first",
+                None => "recreate",
+            };
+            let risk = change.action == Action::Change(Effect::DataAtRisk);
+            let risk = if risk { style.paint(Tone::Risk, "DATA AT RISK") } else { String::new() };
+            joined(&[order, &risk, if change.fields.is_empty() { &reason } else { "" }, mover])
+        }
+        Verdict::Restart | Verdict::Reload | Verdict::InPlace => {
+            joined(&[verdict.word(), if change.fields.is_empty() { &reason } else { "" }, mover])
+        }
+    }
+}
+
+fn image(plan: &Plan, id: &ResourceId, verdict: Verdict) -> String {
+    let op = plan.steps.iter().filter(|step| step.group == *id).map(|step| &step.op);
+    let detail = op.into_iter().find_map(|op| match op {
+        Op::Pull { image, from } if image != from => Some(format!("from {from}")),
+        Op::Build { build, .. } if !build.effort.is_empty() => Some(build.effort.clone()),
+        _ => None,
+    });
+    joined(&[verdict.word(), &detail.unwrap_or_default()])
+}
+
+fn stake(what: &str, style: Style) -> String {
+    format!("{}: {}", style.paint(Tone::Risk, "HELD"), clean(what))
+}
+
+/// The ways out of what is held, each as it can be typed.
+fn held(plan: &Plan, id: &ResourceId, style: Style) -> String {
+    let releases = plan.held.iter().filter(|held| held.id == *id);
+    releases
+        .map(|held| {
+            let command = format!("nself apply --allow {}", held.release);
+            format!("      allow it with   {}\n", style.paint(Tone::Strong, &command))
+        })
+        .collect()
+}
+
+fn leftovers(change: &Change) -> String {
+    let line = |name: &str| format!("      left over       {}\n", clean(name));
+    change.leftovers.iter().map(|leftover| line(&leftover.name)).collect()
+}
+
+fn notes(plan: &Plan, style: Style) -> String {
+    let line = |id: &ResourceId, text: &str| {
+        format!("  {} {id}: {}\n", style.paint(Tone::Dim, "note"), clean(text))
+    };
+    plan.changes.notes.iter().map(|note| line(&note.id, &note.text)).collect()
+}
+
+fn joined(parts: &[&str]) -> String {
+    let said: Vec<&str> = parts.iter().copied().filter(|part| !part.is_empty()).collect();
+    said.join(" · ")
+}

@@ -1,0 +1,95 @@
+//! Steps and events in words.
+
+use crate::plan::{Event, Failure, Op, Plan};
+
+use super::{
+    style::{Style, Tone, clean},
+    value::took,
+};
+
+/// Returns what a step does, as a verb phrase such as `start shop-api`.
+pub fn step(op: &Op) -> String {
+    let text = match op {
+        Op::Pull { image, from } if image == from => format!("pull {image}"),
+        Op::Pull { image, from } => format!("pull {image} from {from}"),
+        Op::Build { image, .. } => format!("build {image}"),
+        Op::CreateNetwork { network, .. } => format!("create network {}", network.name),
+        Op::RemoveNetwork { id } => format!("remove network {}", short(id)),
+        Op::CreateVolume { volume, .. } => format!("create volume {}", volume.name),
+        Op::RemoveVolume { name } => format!("remove volume {name}"),
+        Op::WriteFiles { files, .. } => format!("write the files of {}", files.container),
+        Op::CheckFiles { container, .. } => format!("check the files of {}", container.name()),
+        Op::SwitchFiles { volume, .. } => format!("switch to the new files in {volume}"),
+        Op::Signal { container, signal } => format!("send {signal} to {}", container.name()),
+        Op::CreateContainer { name, .. } => format!("create {name}"),
+        Op::Start(container) => format!("start {}", container.name()),
+        Op::Stop { container, .. } => format!("stop {}", container.name()),
+        Op::Restart(container) => format!("restart {}", container.name()),
+        Op::Unpause(container) => format!("unpause {}", container.name()),
+        Op::Rename { container, to } => format!("rename {} to {to}", container.name()),
+        Op::RemoveContainer(container) => format!("remove {}", container.name()),
+        Op::Update { container, .. } => format!("change the limits of {}", container.name()),
+        Op::Connect { container, network, .. } => {
+            format!("connect {} to {network}", container.name())
+        }
+        Op::Disconnect { container, network } => {
+            format!("disconnect {} from {network}", container.name())
+        }
+        Op::AwaitReady { container, .. } => format!("wait until {} is ready", container.name()),
+        Op::Ensure { inner, .. } => {
+            format!("ensure {}", crate::model::ResourceId::Inner(inner.id.clone()))
+        }
+        Op::DropInner { inner, .. } => {
+            format!("drop {}", crate::model::ResourceId::Inner(inner.id.clone()))
+        }
+        Op::WriteRecord { .. } => "remember it".to_owned(),
+        Op::RemoveRecord { .. } => "forget it".to_owned(),
+    };
+    clean(&text)
+}
+
+/// Returns the line of an event, for output that is not a terminal: one for each finished step, and one
+/// at the beginning of what may take minutes.
+pub fn line(plan: &Plan, event: &Event, style: Style) -> Option<String> {
+    let named = |place: usize| plan.steps.get(place).map(|one| step(&one.op));
+    let line = match event {
+        Event::Started { step: place } => match &plan.steps.get(*place)?.op {
+            op @ Op::Pull { .. } => format!("· {} …", step(op)),
+            op @ Op::Build { build, .. } if build.effort.is_empty() => format!("· {} …", step(op)),
+            op @ Op::Build { build, .. } => format!("· {} … {}", step(op), build.effort),
+            _ => return None,
+        },
+        Event::Finished { step: place, took: time } => {
+            let sign = style.paint(Tone::Good, "✓");
+            format!("{sign} {}   {}", named(*place)?, took(time.0))
+        }
+        Event::Failed { step: place, took: time, failure } => {
+            let sign = style.paint(Tone::Bad, "✗");
+            format!("{sign} {}   {} · {}", named(*place)?, took(time.0), brief(failure))
+        }
+        Event::Skipped { step: place, because: Some(cause) } => {
+            format!("· {}   not started: waits for `{}`", named(*place)?, named(*cause)?)
+        }
+        Event::Skipped { step: place, because: None } => {
+            format!("· {}   not started", named(*place)?)
+        }
+        Event::Returning { group } => format!("· {group}   bringing back what worked"),
+        Event::Returned { group, failure: None } => {
+            format!("{} {group}   what worked runs again", style.paint(Tone::Good, "✓"))
+        }
+        Event::Returned { group, failure: Some(failure) } => {
+            let sign = style.paint(Tone::Bad, "✗");
+            format!("{sign} {group}   could not be brought back: {}", brief(failure))
+        }
+    };
+    Some(line + "\n")
+}
+
+/// Returns the first link of a failure's chain.
+pub fn brief(failure: &Failure) -> String {
+    failure.chain.first().map_or_else(|| "failed".to_owned(), |text| clean(text))
+}
+
+fn short(id: &str) -> &str {
+    id.get(..12).unwrap_or(id)
+}

@@ -1,0 +1,100 @@
+//! How text is set: whether there is colour, and how wide the screen is.
+
+use anstyle::{AnsiColor, Style as Ansi};
+
+/// How text is set. Colour only adds; nothing is said by colour alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Style {
+    /// Whether to colour.
+    pub colour: bool,
+    /// How many columns there are.
+    pub width: usize,
+}
+
+/// What a piece of text is, as far as its colour goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tone {
+    Good,
+    Change,
+    Bad,
+    Risk,
+    Dim,
+    Strong,
+}
+
+impl Style {
+    /// The width where none is known.
+    pub const WIDTH: usize = 100;
+
+    /// Returns plain text of the usual width.
+    pub fn plain() -> Self {
+        Self { colour: false, width: Self::WIDTH }
+    }
+
+    pub(super) fn paint(self, tone: Tone, text: &str) -> String {
+        if !self.colour || text.is_empty() {
+            return text.to_owned();
+        }
+        let ansi = match tone {
+            Tone::Good => AnsiColor::Green.on_default(),
+            Tone::Change => AnsiColor::Yellow.on_default(),
+            Tone::Bad => AnsiColor::Red.on_default(),
+            Tone::Risk => AnsiColor::Red.on_default().bold(),
+            Tone::Dim => Ansi::new().dimmed(),
+            Tone::Strong => Ansi::new().bold(),
+        };
+        format!("{ansi}{text}{ansi:#}")
+    }
+}
+
+/// Returns `text` without the control characters that would move a terminal's cursor or change its
+/// colours. Names, values and log lines come from elsewhere and are not to be trusted with that.
+pub(super) fn clean(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            // A colour sequence goes as a whole: escape, bracket, parameters, one letter.
+            '\u{1b}' if chars.peek() == Some(&'[') => {
+                chars.next();
+                for c in chars.by_ref() {
+                    if c.is_ascii_alphabetic() || c == '~' {
+                        break;
+                    }
+                }
+            }
+            '\n' | '\t' => out.push(c),
+            c if c.is_control() => {}
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// Returns how many columns a text takes, counting a character as one.
+pub(super) fn columns(text: &str) -> usize {
+    text.chars().count()
+}
+
+/// Returns `text` with spaces behind it up to `width` columns.
+pub(super) fn pad(text: &str, width: usize) -> String {
+    let missing = width.saturating_sub(columns(text));
+    format!("{text}{}", " ".repeat(missing))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn foreign_text_cannot_drive_the_terminal() {
+        assert_eq!(clean("\u{1b}[31mred\u{1b}[0m\r\u{7}\tend\n"), "red\tend\n");
+    }
+
+    #[test]
+    fn colour_is_only_around_the_text() {
+        let style = Style { colour: true, ..Style::plain() };
+        assert_eq!(clean(&style.paint(Tone::Risk, "HELD")), "HELD");
+        assert_eq!(Style::plain().paint(Tone::Risk, "HELD"), "HELD");
+    }
+}

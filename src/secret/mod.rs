@@ -1,0 +1,67 @@
+//! The vault: a project's secrets, in a folder beside `nself.toml` that only its owner can read.
+//!
+//! **Invariant:** nothing that was readable is ever lost here. A file that cannot be read is an error and
+//! stays as it is; a new one takes the place of the old in one step, or not at all.
+
+mod file;
+mod vault;
+
+pub(crate) use file::read;
+pub use file::{Lock, Mode, replace};
+pub use vault::{Entry, Pair, Vault};
+
+use std::{io, path::PathBuf};
+
+use crate::model::{Origin, SecretName};
+
+/// Why the vault could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The disk said no.
+    #[error("cannot {attempt} {path}")]
+    Io {
+        /// What was attempted, such as `read`.
+        attempt: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file is not what nself wrote. What it says stays unsaid.
+    #[error("the vault {path} is damaged in line {line}; it is left as it is")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The first line that cannot be read.
+        line: usize,
+    },
+    /// A newer nself wrote it.
+    #[error("the vault {path} has form {found}, and this nself knows forms up to {known}")]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its form.
+        found: u32,
+        /// The newest form known here.
+        known: u32,
+    },
+    /// Secrets that a person must give are not there.
+    #[error("no value for {}", names(.0))]
+    Missing(Vec<(SecretName, Origin)>),
+    /// A certificate could not be had.
+    #[error("cannot get a certificate for {}", .hosts.join(", "))]
+    Certificate {
+        /// The host names.
+        hosts: Vec<String>,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+fn names(missing: &[(SecretName, Origin)]) -> String {
+    let names: Vec<_> = missing
+        .iter()
+        .map(|(name, origin)| format!("the secret {name} ({})", origin.brief()))
+        .collect();
+    names.join(", ")
+}

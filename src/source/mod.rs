@@ -1,0 +1,50 @@
+//! Where a project comes from: its files, and the folders its images are built from.
+//!
+//! Reads, and never writes. What it reads is handed on as values.
+
+mod context;
+
+pub use context::{ContextFile, Kind, digest, walk};
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+/// The text of one configuration file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct File {
+    /// The path, as the person named it.
+    pub path: PathBuf,
+    /// The bytes; whether they are text is for the reader to say.
+    pub bytes: Vec<u8>,
+}
+
+/// Reads the main file and, if it is there, the overlay `nself.ENVIRONMENT.toml` beside it.
+///
+/// # Errors
+/// The path that could not be read, and why. A missing overlay is none.
+pub fn read(
+    main: &Path,
+    environment: Option<&str>,
+) -> Result<(File, Option<File>), (PathBuf, io::Error)> {
+    let main_file = file(main).map_err(|error| (main.to_owned(), error))?;
+    let Some(environment) = environment else { return Ok((main_file, None)) };
+    let stem = main.file_stem().and_then(|stem| stem.to_str()).unwrap_or("nself");
+    let overlay = main.with_file_name(format!("{stem}.{environment}.toml"));
+    match file(&overlay) {
+        Ok(overlay) => Ok((main_file, Some(overlay))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok((main_file, None)),
+        Err(error) => Err((overlay, error)),
+    }
+}
+
+/// Reads one file.
+///
+/// # Errors
+/// Whatever the system says.
+#[expect(clippy::disallowed_methods, reason = "this room is where files are read")]
+pub fn file(path: &Path) -> io::Result<File> {
+    let bytes = std::fs::read(path)?;
+    Ok(File { path: path.to_owned(), bytes })
+}
