@@ -60,7 +60,9 @@ impl Checker<'_> {
 
     fn graph(&mut self) {
         for (id, firsts) in &self.desired.after {
-            for (end, reason) in std::iter::once((id, None)).chain(firsts.iter().map(|(f, r)| (f, Some(r)))) {
+            for (end, reason) in
+                std::iter::once((id, None)).chain(firsts.iter().map(|(f, r)| (f, Some(r))))
+            {
                 if !self.is_there(end) {
                     self.say(format!("the order names {end}, which is not there"));
                 }

@@ -30,7 +30,8 @@ pub fn explain(spec: &Spec, desired: &Desired, key: &str) -> Result<Vec<Explaine
     if let Some(found) = project(spec, key) {
         return Ok(found);
     }
-    if let Some(resource) = key.parse::<ResourceId>().ok().filter(|id| desired.resources.contains_key(id))
+    if let Some(resource) =
+        key.parse::<ResourceId>().ok().filter(|id| desired.resources.contains_key(id))
     {
         return Ok(of_resource(spec, desired, &resource, ""));
     }
@@ -46,7 +47,8 @@ pub fn explain(spec: &Spec, desired: &Desired, key: &str) -> Result<Vec<Explaine
     all.extend(of_service(spec, desired, &name, rest));
     if all.is_empty() {
         let words = Field::ALL.iter().map(|field| field.word());
-        let near = suggest(rest, words.chain(OWN.iter().copied()).chain(RENAMED.iter().map(|r| r.0)));
+        let near =
+            suggest(rest, words.chain(OWN.iter().copied()).chain(RENAMED.iter().map(|r| r.0)));
         let problem = Diagnostic::error("unknown-path", format!("nothing is set at `{key}`"));
         return Err(match near.filter(|near| *near != rest) {
             Some(near) => problem.help(format!("did you mean `{name}.{near}`?")),
@@ -118,7 +120,11 @@ fn own(spec: &Spec, name: &ServiceName, service: &Service, rest: &str) -> Vec<Ex
     let of_kind = Origin::Kind(kind.name);
     let or = |written: Option<&Origin>, default: &Origin| written.unwrap_or(default).clone();
     let mut all = vec![
-        ("kind", kind.name.to_owned(), or(settings.kind.as_ref().map(|k| &k.origin), &service.origin)),
+        (
+            "kind",
+            kind.name.to_owned(),
+            or(settings.kind.as_ref().map(|k| &k.origin), &service.origin),
+        ),
         (
             "replicas",
             service.replicas().to_string(),

@@ -232,12 +232,13 @@ macro_rules! table {
             }
 
             /// Reads the keys of this table out of `table`, leaving other keys to the caller.
-            #[allow(unused_variables, reason = "a table may have no keys")]
             pub fn decode_keys(
                 table: &$crate::model::decode::Table,
                 owner: Option<&$crate::model::Origin>,
                 problems: &mut Vec<$crate::model::Diagnostic>,
             ) -> Option<Self> {
+                // A table may have no keys, and then nothing else would name these.
+                let _: (&_, Option<&_>, &mut Vec<_>) = (table, owner, &mut *problems);
                 $( let $field = $crate::model::decode::field(table, owner, stringify!($field), problems); )*
                 Some(Self { $( $field: $field?, )* })
             }

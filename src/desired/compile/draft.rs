@@ -82,8 +82,7 @@ impl<'a> Draft<'a> {
             for container in &all {
                 self.order(container, &id, "attached to it");
             }
-            let network =
-                Network { name, internal: false, options: BTreeMap::new(), subnet: None };
+            let network = Network { name, internal: false, options: BTreeMap::new(), subnet: None };
             self.say(&id, Field::Driver.path(), Origin::Default);
             self.add(id, Resource::Network(network));
         }

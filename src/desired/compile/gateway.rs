@@ -3,10 +3,7 @@
 use crate::{
     catalog::{Certificate, Options, Site, gateway},
     desired::{SecretNeed, Url},
-    model::{
-        Digest, Origin, SecretName, ServiceName, Text,
-        decode::Table,
-    },
+    model::{Digest, Origin, SecretName, ServiceName, Text, decode::Table},
     spec::{GATEWAY, Service, Settings},
 };
 
@@ -22,10 +19,10 @@ pub(super) fn add(draft: &mut Draft<'_>) {
     };
     for (name, service) in &spec.services {
         let (Some((host, _)), Some(port)) = (spec.route(service), service.port()) else { continue };
-        draft.desired.urls.push(Url {
-            service: name.clone(),
-            url: format!("https://{host}{https_port}"),
-        });
+        draft
+            .desired
+            .urls
+            .push(Url { service: name.clone(), url: format!("https://{host}{https_port}") });
         sites.push(Site { host, upstream: name.to_string(), port, body_limit: None });
     }
     if sites.is_empty() {

@@ -73,7 +73,7 @@ fn built(draft: &mut Draft<'_>, name: &ServiceName, build: &Sourced<spec::Build>
         target: target.clone(),
     };
     let build = Build { context, digest, args: args.clone(), effort: String::new() };
-    image(&repository, build.digest.short().to_owned(), build)
+    image(&repository, &build.digest.short().to_owned(), build)
 }
 
 fn of_kind(draft: &Draft<'_>, kind: &Kind, context: &Context<'_>) -> Option<Image> {
@@ -101,13 +101,10 @@ fn from_recipe(draft: &Draft<'_>, kind: &Kind, recipe: &Recipe) -> Option<Image>
     let tag = format!("{}-{}", recipe.version, digest.short());
     let effort = recipe.effort.to_owned();
     let build = Build { context: BuildContext::Recipe(files), digest, args, effort };
-    image(&format!("nself/{}", kind.name), tag, build)
+    image(&format!("nself/{}", kind.name), &tag, build)
 }
 
-fn digest<'a>(
-    args: &BTreeMap<String, String>,
-    rest: impl IntoIterator<Item = &'a str>,
-) -> Digest {
+fn digest<'a>(args: &BTreeMap<String, String>, rest: impl IntoIterator<Item = &'a str>) -> Digest {
     // The number of arguments keeps them apart from what follows.
     let count = args.len().to_string();
     let mut parts = vec![count.as_bytes()];
@@ -117,7 +114,7 @@ fn digest<'a>(
     Digest::of_parts(parts)
 }
 
-fn image(repository: &str, tag: String, build: Build) -> Option<Image> {
-    let reference = ImageRef::tagged(repository, &tag).ok()?;
+fn image(repository: &str, tag: &str, build: Build) -> Option<Image> {
+    let reference = ImageRef::tagged(repository, tag).ok()?;
     Some(Image { reference, origin: ImageOrigin::Build(build) })
 }

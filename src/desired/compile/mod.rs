@@ -67,9 +67,9 @@ fn ignore(spec: &Spec, facts: &Facts, problems: &mut Vec<Diagnostic>) -> Vec<Ign
                 .map_or_else(String::new, |near| format!("did you mean `{near}`?"));
             let message = format!("there is no field `{}`", field.value);
             problems.push(
-                Diagnostic::error("unknown-field", message)
-                    .at(&field.origin, note)
-                    .help("fields are named as plans show them, such as limits.memory or env.DEBUG"),
+                Diagnostic::error("unknown-field", message).at(&field.origin, note).help(
+                    "fields are named as plans show them, such as limits.memory or env.DEBUG",
+                ),
             );
             continue;
         };

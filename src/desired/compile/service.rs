@@ -29,13 +29,8 @@ pub(super) fn add(
     origins.say(Field::Image.path(), origin);
     single(draft, name, service, &blueprint);
     let volumes = volumes(draft, name, service, &mut blueprint, &mut origins);
-    let container = settings::container(
-        draft,
-        (name, service),
-        (image, volumes),
-        &blueprint,
-        &mut origins,
-    );
+    let container =
+        settings::container(draft, (name, service), (image, volumes), &blueprint, &mut origins);
     let first = container.name.clone();
     let files = blueprint.generated.map(|generated| files(draft, name, &first, generated));
     for replica in 1..=u32::from(service.replicas()) {
@@ -88,9 +83,10 @@ fn volumes(
     let own = blueprint.volumes.iter().map(|volume| {
         (volume.what.to_owned(), volume.target.clone(), Origin::Kind(service.kind().name))
     });
-    let written = settings.volumes.iter().map(|(what, target)| {
-        (what.to_string(), target.value.to_string(), target.origin.clone())
-    });
+    let written = settings
+        .volumes
+        .iter()
+        .map(|(what, target)| (what.to_string(), target.value.to_string(), target.origin.clone()));
     for (what, target, origin) in own.chain(written) {
         let volume = draft.name_of(name, &what);
         let key = (ResourceId::Volume(volume.clone()), Field::Driver.path());
@@ -174,9 +170,9 @@ fn files(
         let origin = Origin::Computed(format!("the settings of {name}"));
         draft.say(&id, Field::Content.key(path), origin);
     }
-    let files = files.into_iter().map(|(path, file)| {
-        (path, File { content: file.content.joined(), mode: file.mode })
-    });
+    let files = files
+        .into_iter()
+        .map(|(path, file)| (path, File { content: file.content.joined(), mode: file.mode }));
     let resource = Files {
         volume: volume.clone(),
         container: container.to_owned(),

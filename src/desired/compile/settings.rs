@@ -124,11 +124,7 @@ pub(super) fn container(
         replica: 1,
         class,
         image,
-        command: origins.pick(
-            Field::Command,
-            settings.command.as_ref(),
-            blueprint.command.clone(),
-        ),
+        command: origins.pick(Field::Command, settings.command.as_ref(), blueprint.command.clone()),
         entrypoint: origins.written(Field::Entrypoint, settings.entrypoint.as_ref()),
         env: env(draft, settings, blueprint, origins),
         user: origins.pick(Field::User, settings.user.as_ref(), blueprint.user.clone()),
@@ -148,11 +144,7 @@ pub(super) fn container(
             .unwrap_or(false),
         security: security(settings, is_own, origins),
         read_only: origins
-            .pick(
-                Field::ReadOnly,
-                settings.read_only.as_ref(),
-                blueprint.read_only.then_some(true),
-            )
+            .pick(Field::ReadOnly, settings.read_only.as_ref(), blueprint.read_only.then_some(true))
             .unwrap_or(false),
         sysctls: origins.each(Field::Sysctl, &settings.sysctls, BTreeMap::new(), text),
         ulimits: origins.each(Field::Ulimit, &settings.ulimits, BTreeMap::new(), |limit| Ulimit {
@@ -181,12 +173,7 @@ pub(super) fn container(
         },
         log: Log {
             driver: origins.written(Field::LogDriver, settings.log_driver.as_ref()),
-            options: origins.each(
-                Field::LogOption,
-                &settings.log_options,
-                BTreeMap::new(),
-                text,
-            ),
+            options: origins.each(Field::LogOption, &settings.log_options, BTreeMap::new(), text),
         },
         devices: origins.list(Field::Devices, &settings.devices, |device| {
             format!("{}:{}:{}", device.host, device.inside, device.permissions)
@@ -242,7 +229,7 @@ fn ports(
     let gateway = &draft.spec.gateway;
     for (port, host) in &blueprint.publish {
         let key = PortKey { port: *port, protocol: "tcp" };
-        let written = [&gateway.https_port, &gateway.http_port, ]
+        let written = [&gateway.https_port, &gateway.http_port]
             .into_iter()
             .flatten()
             .find(|written| is_gateway && written.value == *host);
@@ -357,11 +344,7 @@ fn health_check(
     (!check.test.is_empty()).then_some(check)
 }
 
-fn capabilities(
-    settings: &Settings,
-    blueprint: &Blueprint,
-    origins: &mut Origins,
-) -> Capabilities {
+fn capabilities(settings: &Settings, blueprint: &Blueprint, origins: &mut Origins) -> Capabilities {
     let mut add: BTreeSet<String> = BTreeSet::new();
     let mut drop: BTreeSet<String> = BTreeSet::new();
     if let Some(needed) = &blueprint.capabilities {
