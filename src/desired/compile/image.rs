@@ -73,7 +73,8 @@ fn built(draft: &mut Draft<'_>, name: &ServiceName, build: &Sourced<spec::Build>
         target: target.clone(),
     };
     let build = Build { context, digest, args: args.clone(), effort: String::new() };
-    image(&repository, &build.digest.short().to_owned(), build)
+    let tag = build.digest.short().to_owned();
+    image(&repository, &tag, build)
 }
 
 fn of_kind(draft: &Draft<'_>, kind: &Kind, context: &Context<'_>) -> Option<Image> {
