@@ -1,4 +1,67 @@
-//! nself.
+//! nself runs a complete backend from one file: what `nself.toml` says is compared with what the engine
+//! says is there, field by field, and the difference is made to vanish.
+//!
+//! # One pass
+//!
+//! ```text
+//! source::read → spec::parse → desired::compile → desired::check
+//!              → engine.observe → diff::diff → plan::plan → apply::apply → record
+//! ```
+//!
+//! `nself plan` is the pass stopped before apply, on an engine that cannot write. `nself apply` is one
+//! pass. `destroy` is a pass towards nothing, `stop` a pass in which services are suspended. Whatever
+//! seems to need a second road is in the wrong room.
+//!
+//! # Rooms
+//!
+//! The modules below stand in reading order, and a room uses only rooms above it; `tests/it/tidy.rs`
+//! holds the table. Pure rooms take values and return values: no clock, no disk, no environment, no
+//! engine. What they may not fetch comes in as values ([`desired::Facts`], [`spec::Input`]).
+//!
+//! | room | what it is for |
+//! | --- | --- |
+//! | [`model`] | names, sizes, images, texts with secrets in them, diagnostics; reading typed values with their places |
+//! | [`catalog`] | what is known of each kind of service: one file a kind, one word in `kinds!` |
+//! | [`spec`] | the text of `nself.toml` to a [`spec::Spec`], or every mistake at once |
+//! | [`desired`] | what should exist, with nothing left to choose, and its independent checker |
+//! | [`observed`] | the types of one dated look; the wire form of labels and of the record |
+//! | [`diff`] | desired against live, field by field, and who moved what |
+//! | [`plan`] | differences to steps, holds and reasons; the vocabulary of effects ([`plan::Op`]) and events |
+//! | [`source`] | where files and build folders are read |
+//! | [`secret`], [`cert`] | the vault; the local certificate authority |
+//! | [`engine`] | look, and do one thing: `docker`, `sim` (in memory), `faulty`, read-only |
+//! | [`apply`] | walks a plan, decides nothing |
+//! | [`controller`] | puts the rooms together to a pass |
+//! | [`report`] | changes, plans and events as text and JSON |
+//! | [`cli`] | the command line: the only room that prints |
+//!
+//! To follow a parameter, search for its name: it appears once an arrow of the pass. `memory`, say, is
+//! read in `spec::settings`, put into [`desired::Limits`], compared as [`desired::Field::Memory`], given
+//! its effect in [`diff::effect`], and sent by `engine::docker`.
+//!
+//! # Invariants
+//!
+//! - **Desired ≠ live alone decides.** What was last applied (labels, record) only explains who moved it.
+//! - **Nothing is forgotten by accident.** A container is taken apart field by field, without `..`, where it
+//!   is compared and where it is sent; each [`desired::Field`] has its effect in one exhaustive table.
+//! - **A plan shows all that apply does.** Both are the same value; `plan` holds an engine without a method
+//!   to write with ([`engine::Observe`]).
+//! - **`apply` and `engine` decide nothing.** What brings back the old container when the new one fails is
+//!   in the plan, step by step.
+//! - **Doing what is already done succeeds**, so a plan can be made and applied again after a crash. Repair is
+//!   derived from what is seen, not from a journal.
+//! - **A secret cannot be printed.** [`model::Text`] names it, [`model::Keyring`] knows it, and what is revealed
+//!   is [`model::Sensitive`], which has no `Display`. Labels hold keyed fingerprints.
+//! - **Data goes only by name.** A volume is removed only when a [`plan::Release`] names it.
+//! - **What is not ours is not touched.** Ours is what carries our labels, or what the record says was adopted.
+//!
+//! # Vocabulary
+//!
+//! *Spec*: what the person wrote. *Desired*: what follows from it. *Observed*: one look. *Change*: a resource
+//! that differs. *Drift*: a change that somebody else made. *Plan*, *step*, *op*: what is to be done, in
+//! what order, by which call. *Held*: waits for a *release* by name. *Deferred*: cannot be seen yet.
+//! *Record*: the project's memory on the engine. *Orphan*: ours, and not wanted. *Pass*: all of it once.
+
 pub mod model;
 pub mod catalog;
 pub mod spec;

@@ -26,7 +26,7 @@ pub const KIND: Kind = Kind {
     recipe: Some(Recipe {
         version: "1.22",
         files: &[("Dockerfile", include_str!("gateway/Dockerfile"))],
-        effort: "about 15 seconds, 3 MB to download",
+        effort: "about 10 s, 3 MB to download",
     }),
     port: Some(HTTPS),
     offers: &[],
@@ -150,7 +150,7 @@ fn site_configuration(site: &Site, context: &Context<'_>) -> String {
         .replace("@BODY_LIMIT@", &body_limit)
         .lines()
         .filter(|line| line.is_empty() || !line.trim().is_empty())
-        .map(|line| format!("{line}\n"))
+        .flat_map(|line| [line, "\n"])
         .collect()
 }
 

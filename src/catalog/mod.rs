@@ -101,3 +101,6 @@ impl Kind {
         KINDS.iter().copied().find(|kind| kind.name == name)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,12 +3,13 @@
 mod check;
 mod extension;
 pub(super) mod scram;
+mod script;
 pub(super) mod sql;
 
 pub use check::check;
 pub use scram::verifies;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Blueprint, Context, DataVolume, File, Generated, HealthCheck, InnerDriver, InnerSpec, Kind,
@@ -61,13 +62,13 @@ table! {
         pub database: Option<Sourced<String>>,
         /// Further databases, owned by the same role.
         pub databases: Vec<Sourced<String>>,
-        /// Extensions of the main database, such as "pg_trgm".
+        /// Extensions of the main database, such as `"pg_trgm"`.
         pub extensions: Vec<Sourced<String>>,
         /// Schemas of the main database.
         pub schemas: Vec<Sourced<String>>,
-        /// Further roles, by name. Those that may log in have a generated password, ${secret.SERVICE_ROLE_password}.
+        /// Further roles, by name. Those that may log in have a generated password, `${secret.SERVICE_ROLE_password}`.
         pub roles: BTreeMap<String, Sourced<Role>>,
-        /// Server settings, such as max_connections = 200.
+        /// Server settings, such as `max_connections = 200`.
         pub settings: BTreeMap<String, Sourced<Setting>>,
     }
 }
@@ -85,9 +86,9 @@ table! {
         pub replication: Option<bool>,
         /// How many connections it may have at once; -1 is any number. Default: -1.
         pub connection_limit: Option<i32>,
-        /// Roles it is a member of: others of this file, or one of the server's own, such as "pg_read_all_data".
+        /// Roles it is a member of: others of this file, or one of the server's own, such as `"pg_read_all_data"`.
         pub member_of: Vec<Sourced<String>>,
-        /// Privileges by object: "database:NAME" or "schema:NAME" (of the main database) → a list such as ["CONNECT"].
+        /// Privileges by object: "database:NAME" or "schema:NAME" (of the main database) → a list such as `["CONNECT"]`.
         pub grants: BTreeMap<String, Sourced<Vec<String>>>,
     }
 }
@@ -221,9 +222,12 @@ fn command(options: &Options, context: &Context<'_>) -> Vec<String> {
         .flat_map(|list| list.split(',').map(|name| name.trim().to_owned()).collect::<Vec<_>>())
         .filter(|name| !name.is_empty())
         .collect();
-    for library in extensions.iter().flat_map(|extension| extension.preload) {
+    // Sorted, so that the order in which extensions are written down changes nothing.
+    let needed: BTreeSet<&str> =
+        extensions.iter().flat_map(|extension| extension.preload.iter().copied()).collect();
+    for library in needed {
         if !libraries.iter().any(|there| there == library) {
-            libraries.push((*library).to_owned());
+            libraries.push(library.to_owned());
         }
     }
     // Others of its family hook into it, so it comes first.

@@ -25,7 +25,7 @@ pub const KIND: Kind = Kind {
     recipe: Some(Recipe {
         version: "7",
         files: &[("Dockerfile", include_str!("redis/Dockerfile"))],
-        effort: "about 15 seconds, 3 MB to download",
+        effort: "about 10 s, 3 MB to download",
     }),
     port: Some(PORT),
     offers: &[

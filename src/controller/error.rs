@@ -2,7 +2,12 @@
 
 use std::path::PathBuf;
 
-use crate::{engine, model::Diagnostic};
+use crate::{
+    engine::{self, Holder},
+    model::Diagnostic,
+    secret,
+    spec::Source,
+};
 
 /// Why there is no plan, or no apply.
 #[derive(Debug, thiserror::Error)]
@@ -12,11 +17,11 @@ pub enum Error {
     Configuration {
         /// All of them.
         diagnostics: Vec<Diagnostic>,
-        /// The texts behind their spans, by file name.
-        sources: Vec<(std::sync::Arc<str>, String)>,
+        /// The texts behind their spans.
+        sources: Vec<Source>,
     },
     /// A file of the project cannot be read or written.
-    #[error("{what} {path}")]
+    #[error("{what} {path}", path = path.display())]
     File {
         /// What was attempted, such as `cannot read`.
         what: &'static str,
@@ -27,22 +32,25 @@ pub enum Error {
         cause: std::io::Error,
     },
     /// Objects of the project run, and their secrets are not here.
-    #[error("{project} runs on this engine, and its secrets are not in {vault}")]
+    #[error("{project} runs on this engine, and its secrets are not in {vault}", vault = vault.display())]
     VaultMissing {
         /// The project.
         project: String,
         /// Where they would be.
         vault: PathBuf,
     },
+    /// The vault or the certificate authority failed.
+    #[error(transparent)]
+    Secret(#[from] secret::Error),
     /// The engine failed.
     #[error(transparent)]
-    Engine(#[from] engine::Error),
+    Engine(engine::Error),
     /// Somebody else is applying.
-    #[error("{project} is being applied by {holder}")]
+    #[error("{project} is being applied by {} on {}", holder.user, holder.host)]
     Locked {
         /// The project.
         project: String,
         /// Who, since when, where.
-        holder: String,
+        holder: Box<Holder>,
     },
 }

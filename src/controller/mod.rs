@@ -1,47 +1,29 @@
 //! One pass: from the file to the engine and back. `plan` stops before applying; `apply` goes on.
+//!
+//! This is where the effect rooms meet: the file, the vault, the engine and its lock. What is decided
+//! is decided in the pure rooms.
 
 mod error;
+mod load;
 pub mod pass;
 
 pub use error::Error;
+pub use load::{Place, Project, load};
+pub use pass::Goal;
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::time::{Instant, SystemTime};
+
+use tokio_util::sync::CancellationToken;
 
 use crate::{
-    desired::Desired,
-    model::{Diagnostic, Keyring},
+    cert,
+    desired::{Compiled, Desired},
+    engine::{self, Attempt, Engine, Holder, Lock, Observe},
+    model::Diagnostic,
     observed::Observed,
-    plan::{Applied, Plan, Policy},
-    spec::Spec,
+    plan::{Applied, Event, Plan, Policy},
+    secret::Vault,
 };
-
-/// Where a project is, and what it may know of the shell it was called from.
-#[derive(Debug, Clone)]
-pub struct Place {
-    /// The main file.
-    pub file: PathBuf,
-    /// The environment chosen with `-e` or `NSELF_ENVIRONMENT`.
-    pub environment: Option<String>,
-    /// The process environment, of which only declared variables are read.
-    pub variables: BTreeMap<String, String>,
-    /// The folder of the user's certificate authority.
-    pub authority: PathBuf,
-}
-
-/// A project whose file was read and is good.
-#[derive(Debug, Clone)]
-pub struct Project {
-    /// Where it is.
-    pub place: Place,
-    /// What the person wrote.
-    pub spec: Spec,
-    /// What is probably not meant.
-    pub warnings: Vec<Diagnostic>,
-    /// The texts behind all spans, by file name.
-    pub sources: Vec<(Arc<str>, String)>,
-    /// The project's secrets as far as they exist.
-    pub keyring: Keyring,
-}
 
 /// One pass up to the plan.
 #[derive(Debug, Clone)]
@@ -54,6 +36,8 @@ pub struct Pass {
     pub plan: Plan,
     /// How long looking took, in milliseconds.
     pub looked_ms: u64,
+    /// What is probably not meant, of what only shows now: an ignore rule that has expired.
+    pub warnings: Vec<Diagnostic>,
 }
 
 /// What came of an apply.
@@ -70,6 +54,177 @@ pub struct Report {
 /// What a person wants of an apply.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
+    /// What it is for.
+    pub goal: Goal,
+    /// Whether everything of the project is to go.
+    pub destroy: bool,
     /// What may be destroyed or replaced.
     pub policy: Policy,
+}
+
+/// Looks and plans; writes nothing, and could not.
+///
+/// With `contents`, every generated file is read back, and secrets that are not known here are left
+/// unchecked instead of being an error: this is what `drift` wants.
+///
+/// # Errors
+/// The configuration's mistakes, or whatever the engine says.
+pub async fn plan<E: Observe>(
+    engine: &E,
+    project: &Project,
+    policy: &Policy,
+    contents: bool,
+) -> Result<Pass, Error> {
+    let options = Options { policy: policy.clone(), ..Options::default() };
+    look(engine, project, &options, contents).await
+}
+
+/// Looks, asks, takes the lock, looks again, and makes it so.
+///
+/// `agree` is shown what would be done. When the world moved between its answer and the lock, it is
+/// asked again. `None` is its no; nothing was changed then.
+///
+/// # Errors
+/// The configuration's mistakes, somebody else's lock, or whatever the engine says while nself looks or
+/// remembers. Failures of steps are in the report.
+pub async fn apply<E: Engine + Lock>(
+    engine: &E,
+    project: &mut Project,
+    options: &Options,
+    agree: impl AsyncFn(&Pass) -> bool,
+    events: &(dyn Fn(&Plan, Event) + Sync),
+    cancel: &CancellationToken,
+) -> Result<Option<Report>, Error> {
+    let mut agreed = look(engine, project, options, false).await?;
+    if !agree(&agreed).await {
+        return Ok(None);
+    }
+    loop {
+        let held = match engine.acquire(&agreed.desired.prefix(), &Holder::this_process()?).await? {
+            Attempt::Held(held) => held,
+            Attempt::Busy(holder) => {
+                let project = agreed.desired.prefix();
+                return Err(Error::Locked { project, holder });
+            }
+        };
+        let locked = under_lock(engine, project, options, &agreed, events, cancel).await;
+        let released = engine.release(held).await;
+        match locked? {
+            Locked::Done(report) => {
+                released?;
+                return Ok(Some(*report));
+            }
+            Locked::Moved(pass) => {
+                released?;
+                if !agree(&pass).await {
+                    return Ok(None);
+                }
+                agreed = *pass;
+            }
+        }
+    }
+}
+
+enum Locked {
+    Done(Box<Report>),
+    /// The world is not any more what the person agreed on.
+    Moved(Box<Pass>),
+}
+
+async fn under_lock<E: Engine + Lock>(
+    engine: &E,
+    project: &mut Project,
+    options: &Options,
+    agreed: &Pass,
+    events: &(dyn Fn(&Plan, Event) + Sync),
+    cancel: &CancellationToken,
+) -> Result<Locked, Error> {
+    let Options { goal, destroy, policy } = options;
+    let needs_secrets = !destroy && matches!(goal, Goal::Converge | Goal::Resume(_));
+    if needs_secrets {
+        ensure_secrets(project, &agreed.desired)?;
+    }
+    engine.unlock(&project.keyring);
+    let pass = look(engine, project, options, false).await?;
+    if !is_alike(&agreed.plan, &pass.plan) {
+        return Ok(Locked::Moved(Box::new(pass)));
+    }
+    let Pass { mut desired, plan, .. } = pass;
+    let brief = pass::Brief { goal, keyring: &project.keyring, policy, contents: false };
+    let (passes, rest) = pass::converge(engine, &mut desired, plan, &brief, events, cancel).await?;
+    Ok(Locked::Done(Box::new(Report { passes, rest, desired })))
+}
+
+/// Returns whether both plans do the same to the same resources. Values of secrets that were generated
+/// in between do not count.
+fn is_alike(agreed: &Plan, now: &Plan) -> bool {
+    let gist = |plan: &Plan| {
+        let steps: Vec<_> = plan.steps.iter().map(|step| step.group.clone()).collect();
+        let held: Vec<_> = plan.held.iter().map(|held| held.release.clone()).collect();
+        let actions: Vec<_> =
+            plan.changes.changes.iter().map(|change| (change.id.clone(), change.action)).collect();
+        (steps, held, actions)
+    };
+    gist(agreed) == gist(now)
+}
+
+async fn look<E: Observe>(
+    engine: &E,
+    project: &Project,
+    options: &Options,
+    contents: bool,
+) -> Result<Pass, Error> {
+    let begin = now();
+    let Compiled { mut desired, warnings } = project.compile(milliseconds())?;
+    if options.destroy {
+        desired = desired.emptied();
+    }
+    let Options { goal, destroy: _, policy } = options;
+    let brief = pass::Brief { goal, keyring: &project.keyring, policy, contents };
+    let (observed, plan) = pass::look(engine, &mut desired, &brief).await?;
+    let runs = observed.containers.iter().any(|seen| seen.owner.is_ours());
+    // Inventing secrets over data that knows other ones would lock everybody out.
+    if runs && !project.keyring.is_present() && !contents && !desired.secrets.is_empty() {
+        return Err(Error::VaultMissing {
+            project: desired.prefix(),
+            vault: project.vault_folder(),
+        });
+    }
+    let looked_ms = u64::try_from(now().duration_since(begin).as_millis()).unwrap_or(u64::MAX);
+    Ok(Pass { desired, observed, plan, looked_ms, warnings })
+}
+
+/// Makes the secrets that are generated and not there, and the certificates that are missing or due.
+fn ensure_secrets(project: &mut Project, desired: &Desired) -> Result<(), Error> {
+    if desired.secrets.is_empty() && project.keyring.is_present() {
+        return Ok(());
+    }
+    let now = milliseconds();
+    let mut vault = Vault::open(&project.vault_folder())?;
+    let folder = &project.place.authority;
+    // The authority is made when the first certificate is asked for, not before.
+    vault.ensure(&desired.secrets, |hosts, there| {
+        let authority = cert::Authority::open(folder, now)?;
+        Ok(authority.renew(hosts, there, now)?)
+    })?;
+    project.keyring = vault.keyring();
+    Ok(())
+}
+
+#[expect(clippy::disallowed_methods, reason = "how long looking took is shown")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+/// Returns the time in milliseconds since 1970.
+#[expect(clippy::disallowed_methods, reason = "certificates and ignore rules expire")]
+fn milliseconds() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl From<engine::Error> for Error {
+    fn from(error: engine::Error) -> Self {
+        Self::Engine(error)
+    }
 }

@@ -227,6 +227,8 @@ pub struct Url {
 pub struct Facts {
     /// Milliseconds since 1970.
     pub now: u64,
+    /// The folder that paths in the file are relative to.
+    pub folder: PathBuf,
     /// Digests of the build contexts of services.
     pub contexts: BTreeMap<ServiceName, Digest>,
     /// The machine's CA bundle for builds, PEM; empty when there is none to add.

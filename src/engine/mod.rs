@@ -3,11 +3,14 @@
 //! Engines decide nothing. `docker` is the real one and the only place that names bollard; `sim` keeps a
 //! world in memory with Docker's refusals; `faulty` makes any engine fail on a schedule.
 
+mod console;
+pub mod docker;
 mod error;
 pub mod faulty;
 mod lock;
 pub mod sim;
 
+pub use console::{Console, LogLine, LogSelection, Session, Usage};
 pub use error::{Cause, Error, Evidence, Refusal};
 pub use lock::{Attempt, Held, Holder, Lock};
 
@@ -37,6 +40,15 @@ pub trait Engine: Observe {
 
     /// Does one thing.
     fn execute(&self, op: &Op) -> impl Future<Output = Result<(), Error>> + Send;
+}
+
+/// A line that an engine printed during a long operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    /// The image that is pulled or built.
+    pub subject: String,
+    /// The line, secrets struck out.
+    pub line: String,
 }
 
 /// An engine with the writing half taken away.

@@ -39,7 +39,7 @@ pub enum Kind {
 /// # Errors
 /// Whatever the system says of an unreadable folder or `.dockerignore`.
 pub fn walk(folder: &Path, dockerfile: &str) -> io::Result<BTreeMap<String, ContextFile>> {
-    let rules = rules(folder)?;
+    let rules = rules(folder, dockerfile)?;
     let mut files = BTreeMap::new();
     let mut open = vec![(String::new(), folder.to_owned())];
     while let Some((prefix, path)) = open.pop() {
@@ -93,9 +93,12 @@ pub fn digest(folder: &Path, dockerfile: &str) -> io::Result<Digest> {
 
 /// Reads `.dockerignore`. Its patterns are like those of `.gitignore`, except that each is anchored at
 /// the folder; source: Docker's reference on `.dockerignore` files.
-fn rules(folder: &Path) -> io::Result<Gitignore> {
+fn rules(folder: &Path, dockerfile: &str) -> io::Result<Gitignore> {
     let mut builder = GitignoreBuilder::new("");
-    match super::file(&folder.join(".dockerignore")) {
+    // A Dockerfile may have rules of its own beside it.
+    let own = folder.join(format!("{dockerfile}.dockerignore"));
+    let path = if own.is_file() { own } else { folder.join(".dockerignore") };
+    match super::file(&path) {
         Ok(file) => {
             for line in String::from_utf8_lossy(&file.bytes).lines() {
                 let line = line.trim();
@@ -106,7 +109,7 @@ fn rules(folder: &Path) -> io::Result<Gitignore> {
                     Some(pattern) => ("!", pattern),
                     None => ("", line),
                 };
-                let pattern = pattern.trim_start_matches("./").trim_start_matches('/');
+                let pattern = pattern.trim().trim_start_matches("./").trim_start_matches('/');
                 // A line that is no pattern ignores nothing, as in the original.
                 let _ = builder.add_line(None, &format!("{not}/{pattern}"));
             }

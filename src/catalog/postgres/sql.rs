@@ -8,7 +8,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::scram;
+use super::{
+    scram,
+    script::{Script, identifier, literal},
+};
 use crate::{
     catalog::{Attribute, Inside, Statement},
     model::{Inner, InnerKind, Sensitive, ServiceName},
@@ -350,101 +353,35 @@ fn change_grant(script: &mut Script, inner: &Inner, words: &[String]) {
 pub(in crate::catalog) fn remove(role: &str, database: &str, inner: &Inner) -> Statement {
     let name = identifier(&inner.name);
     let mut script = Script::new();
-    let drop = |word: &str| format!("DROP {word} IF EXISTS {name};");
-    match inner.kind {
-        InnerKind::Role => script.line(&drop("ROLE")),
-        InnerKind::Database => script.line(&drop("DATABASE")),
-        InnerKind::Schema => script.at(inner, |script| script.line(&drop("SCHEMA"))),
-        InnerKind::Extension => script.at(inner, |script| script.line(&drop("EXTENSION"))),
-        InnerKind::Grant => change_grant(&mut script, inner, &[]),
+    let statement = match inner.kind {
+        InnerKind::Role => format!("DROP ROLE IF EXISTS {name};"),
+        InnerKind::Database => format!("DROP DATABASE IF EXISTS {name};"),
+        InnerKind::Schema => format!("DROP SCHEMA IF EXISTS {name};"),
+        InnerKind::Extension => format!("DROP EXTENSION IF EXISTS {name};"),
+        InnerKind::Grant => revocation(&inner.name),
+    };
+    match &inner.database {
+        None => script.line(&statement),
+        Some(database) => script.in_database(database, |script| script.line(&statement)),
     }
     script.statement(role, database)
 }
 
-/// What psql reads.
-struct Script(String);
-
-impl Script {
-    fn new() -> Self {
-        let mut script = Self(String::new());
-        script.line("\\encoding UTF8");
-        script.settle();
-        script
-    }
-
-    /// Begins a session: with safe names and a bound on waiting.
-    fn settle(&mut self) {
-        self.line("SET search_path = '';");
-        self.line("SET lock_timeout = '20s';");
-        self.line("SET client_min_messages = warning;");
-    }
-
-    fn line(&mut self, text: &str) {
-        self.0.push_str(text);
-        self.0.push('\n');
-    }
-
-    /// Runs `statement` unless there is a row in `rows`.
-    fn unless(&mut self, rows: &str, statement: &str) {
-        let statement = literal(statement);
-        self.line(&format!("SELECT {statement} WHERE NOT EXISTS (SELECT FROM {rows}) \\gexec"));
-    }
-
-    /// Goes to the database of `inner`, which must be there.
-    fn at(&mut self, inner: &Inner, body: impl FnOnce(&mut Self)) {
-        if let Some(database) = &inner.database {
-            self.line(&connect(database));
-            self.settle();
-        }
-        body(self);
-    }
-
-    /// Goes to a database for the length of `body`, if it is there.
-    fn in_database(&mut self, database: &str, body: impl FnOnce(&mut Self)) {
-        self.line(&format!(
-            "SELECT EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = {} AND datallowconn) \
-             AS is_there \\gset",
-            literal(database)
-        ));
-        self.line("\\if :is_there");
-        self.line(&connect(database));
-        self.settle();
-        body(self);
-        self.line("\\endif");
-    }
-
-    fn statement(self, role: &str, database: &str) -> Statement {
-        let argv = [
-            "psql", "--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--no-password",
-            "--set=ON_ERROR_STOP=1", "--host=/var/run/postgresql", "--port=5432",
-        ];
-        let mut argv: Vec<String> = argv.map(String::from).to_vec();
-        argv.push(format!("--username={role}"));
-        argv.push(format!("--dbname={database}"));
-        Statement { argv, user: Some("postgres".into()), stdin: Sensitive::new(self.0) }
-    }
-}
-
-/// Returns the psql command that goes to a database. Its name stands in a connection string, since psql
-/// would take a bare name with `=` in it for one.
-fn connect(database: &str) -> String {
-    let value = database.replace('\\', "\\\\").replace('\'', "\\'");
-    let string = format!("dbname='{value}'").replace('\\', "\\\\").replace('\'', "''");
-    format!("\\connect -reuse-previous=on '{string}'")
-}
-
-/// Returns a name as SQL reads it.
-fn identifier(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-/// Returns a text as SQL reads it, whatever the server thinks of backslashes.
-fn literal(text: &str) -> String {
-    let quoted = text.replace('\'', "''");
-    if quoted.contains('\\') {
-        return format!("E'{}'", quoted.replace('\\', "\\\\"));
-    }
-    format!("'{quoted}'")
+/// Returns what takes a grant back, if there still are the role and the object it is on.
+fn revocation(grant: &str) -> String {
+    let Some((role, target)) = grant.split_once('@') else { return String::new() };
+    let Some(target) = Target::parse(target) else { return String::new() };
+    let object = match &target {
+        Target::Database(name) => format!("pg_database WHERE datname = {}", literal(name)),
+        Target::Schema(name) => format!("pg_namespace WHERE nspname = {}", literal(name)),
+    };
+    let revoke = format!("REVOKE ALL ON {} FROM {}", target.clause(), identifier(role));
+    format!(
+        "SELECT {} WHERE EXISTS (SELECT FROM pg_roles WHERE rolname = {}) \
+         AND EXISTS (SELECT FROM {object}) \\gexec",
+        literal(&revoke),
+        literal(role)
+    )
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The image of a service: pulled, built from a recipe, or built from the person's own folder.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::collections::BTreeMap;
 
 use super::draft::Draft;
 use crate::{
@@ -68,7 +68,7 @@ fn built(draft: &mut Draft<'_>, name: &ServiceName, build: &Sourced<spec::Build>
     let digest = digest(args, [files.as_str(), dockerfile, &stage]);
     let repository = format!("{}-{name}", draft.spec.prefix());
     let context = BuildContext::Folder {
-        path: PathBuf::from(context),
+        path: draft.facts.folder.join(context),
         dockerfile: dockerfile.clone(),
         target: target.clone(),
     };

@@ -171,7 +171,13 @@ pub(crate) fn desired() -> Desired {
 }
 
 pub(crate) fn pass(plan: Plan) -> Pass {
-    Pass { desired: desired(), observed: Observed::default(), plan, looked_ms: 41 }
+    Pass {
+        desired: desired(),
+        observed: Observed::default(),
+        plan,
+        looked_ms: 41,
+        warnings: Vec::new(),
+    }
 }
 
 /// An apply in which the third of four steps fails.

@@ -1,0 +1,165 @@
+//! From a path to a project: its file read and checked, its secrets at hand.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use super::Error;
+use crate::{
+    desired::{self, Compiled, Facts, SecretNeed},
+    model::{Diagnostic, Instance, Keyring},
+    secret::Vault,
+    source,
+    spec::{self, Source, Spec},
+};
+
+/// Where a project is, and what it may know of the shell it was called from.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The main file.
+    pub file: PathBuf,
+    /// The environment chosen with `-e` or `NSELF_ENVIRONMENT`.
+    pub environment: Option<String>,
+    /// The process environment, of which only declared variables are read.
+    pub variables: BTreeMap<String, String>,
+    /// The folder of the user's certificate authority.
+    pub authority: PathBuf,
+}
+
+/// A project whose file was read and is good.
+#[derive(Debug, Clone)]
+pub struct Project {
+    /// Where it is.
+    pub place: Place,
+    /// What the person wrote.
+    pub spec: Spec,
+    /// What is probably not meant.
+    pub warnings: Vec<Diagnostic>,
+    /// The texts behind all spans.
+    pub sources: Vec<Source>,
+    /// The project's secrets as far as they exist.
+    pub keyring: Keyring,
+}
+
+/// Reads a project.
+///
+/// # Errors
+/// Every mistake of its file, or the file or vault that cannot be read.
+pub fn load(place: &Place) -> Result<Project, Error> {
+    let unreadable = |(path, cause)| Error::File { what: "cannot read", path, cause };
+    let environment = place.environment.as_deref().map(Instance::new).transpose();
+    let environment = environment.map_err(|error| {
+        let message = format!("the environment's name will not do: {error}");
+        Error::Configuration {
+            diagnostics: vec![Diagnostic::error("bad-environment", message)],
+            sources: Vec::new(),
+        }
+    })?;
+    let (main, overlay) =
+        source::read(&place.file, place.environment.as_deref()).map_err(unreadable)?;
+    let source =
+        |file: source::File| Source { name: file.path.to_string_lossy().into(), bytes: file.bytes };
+    let input = spec::Input {
+        main: source(main),
+        overlay: overlay.map(source),
+        environment,
+        process: place.variables.clone(),
+    };
+    let sources: Vec<Source> =
+        std::iter::once(&input.main).chain(&input.overlay).cloned().collect();
+    let parsed = spec::parse(&input)
+        .map_err(|diagnostics| Error::Configuration { diagnostics, sources: sources.clone() })?;
+    let mut project = Project {
+        place: place.clone(),
+        spec: parsed.spec,
+        warnings: parsed.warnings,
+        sources,
+        keyring: Keyring::default(),
+    };
+    project.keyring = Vault::open(&project.vault_folder())?.keyring();
+    Ok(project)
+}
+
+impl Project {
+    /// Returns the folder that holds the project's secrets.
+    pub fn vault_folder(&self) -> PathBuf {
+        self.folder().join(".nself")
+    }
+
+    /// Returns the folder that paths in the file are relative to.
+    pub fn folder(&self) -> PathBuf {
+        let parent = self.place.file.parent().unwrap_or(std::path::Path::new(""));
+        if parent.as_os_str().is_empty() { PathBuf::from(".") } else { parent.to_owned() }
+    }
+
+    /// Returns what should exist, `now` being in milliseconds since 1970.
+    ///
+    /// # Errors
+    /// Mistakes that only show once build folders, secrets and kinds come together.
+    pub fn compile(&self, now: u64) -> Result<Compiled, Error> {
+        let mut problems = Vec::new();
+        let facts = self.facts(now, &mut problems);
+        let wrong =
+            |diagnostics| Error::Configuration { diagnostics, sources: self.sources.clone() };
+        if !problems.is_empty() {
+            return Err(wrong(problems));
+        }
+        let compiled = desired::compile(&self.spec, &facts).map_err(wrong)?;
+        let missing: Vec<Diagnostic> = compiled
+            .desired
+            .secrets
+            .iter()
+            .filter_map(|(name, need)| match need {
+                SecretNeed::Given { origin } if self.keyring.get(name).is_none() => Some(
+                    Diagnostic::error(
+                        "missing-secret",
+                        format!("the secret `{name}` has no value"),
+                    )
+                    .at(origin, "is to be given by a person")
+                    .help(format!("nself secret set {name}")),
+                ),
+                SecretNeed::Given { .. }
+                | SecretNeed::Random { .. }
+                | SecretNeed::CertificateChain { .. }
+                | SecretNeed::CertificateKey => None,
+            })
+            .collect();
+        if missing.is_empty() { Ok(compiled) } else { Err(wrong(missing)) }
+    }
+
+    /// Gathers what the pure rooms may not fetch.
+    fn facts(&self, now: u64, problems: &mut Vec<Diagnostic>) -> Facts {
+        let mut facts = Facts { now, folder: self.folder(), ..Facts::default() };
+        for (name, service) in &self.spec.services {
+            let Some(build) = &service.settings.build else { continue };
+            let folder = self.folder().join(&build.value.context);
+            let dockerfile = build.value.dockerfile.as_str();
+            if !folder.join(dockerfile).is_file() {
+                let path = folder.join(dockerfile).display().to_string();
+                let problem = Diagnostic::error("no-dockerfile", format!("there is no {path}"));
+                problems.push(problem.at(&build.origin, "a folder with a Dockerfile"));
+                continue;
+            }
+            match source::digest(&folder, dockerfile) {
+                Ok(digest) => {
+                    facts.contexts.insert(name.clone(), digest);
+                }
+                Err(error) => {
+                    let message = format!("cannot read {}: {error}", folder.display());
+                    let problem = Diagnostic::error("unreadable-context", message);
+                    problems.push(problem.at(&build.origin, ""));
+                }
+            }
+        }
+        if let Some(bundle) = &self.spec.images.ca_bundle {
+            let path = self.folder().join(&bundle.value);
+            match source::file(&path) {
+                Ok(file) => facts.ca_bundle = String::from_utf8_lossy(&file.bytes).into_owned(),
+                Err(error) => {
+                    let message = format!("cannot read {}: {error}", path.display());
+                    let problem = Diagnostic::error("unreadable-bundle", message);
+                    problems.push(problem.at(&bundle.origin, "a PEM file"));
+                }
+            }
+        }
+        facts
+    }
+}

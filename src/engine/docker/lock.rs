@@ -1,0 +1,66 @@
+//! Locks as containers that are never started: of all names on an engine, only those of containers can
+//! be taken by one alone.
+
+use super::{Docker, refusal};
+use crate::{
+    engine::{Attempt, Error, Held, Holder, Lock, Refusal},
+    observed::label,
+};
+
+/// What a lock says it is a helper for.
+const PURPOSE: &str = "lock";
+/// A dead holder's lock may be removed by several at once, of whom one gets the next.
+const TRIES: usize = 3;
+
+impl Lock for Docker {
+    async fn acquire(&self, prefix: &str, holder: &Holder) -> Result<Attempt, Error> {
+        let what = format!("take the lock of {prefix}");
+        let name = lock_name(prefix);
+        let mut labels = holder.labels();
+        labels.insert(label::HELPER.to_owned(), PURPOSE.to_owned());
+        for _ in 0..TRIES {
+            match self.idle_container(&name, &labels, None).await {
+                Ok(id) => return Ok(Attempt::Held(Held { id })),
+                Err(error) if refusal::status(&error) != Some(409) => {
+                    return Err(self.refused(what, &error));
+                }
+                Err(_) => {}
+            }
+            // Given back between the two calls: try again.
+            let Some(there) = self.lock_there(&name).await? else { continue };
+            let other = Holder::from_labels(&there.labels);
+            if !other.is_dead(holder) {
+                return Ok(Attempt::Busy(Box::new(other)));
+            }
+            // By id: another one may have taken the name meanwhile.
+            self.remove_by_id(&there.id, &what).await?;
+        }
+        Err(self.refusal(what, Refusal::NameTaken, "others take it again and again"))
+    }
+
+    async fn release(&self, held: Held) -> Result<(), Error> {
+        self.remove_by_id(&held.id, "release the lock").await
+    }
+
+    async fn holder(&self, prefix: &str) -> Result<Option<Holder>, Error> {
+        let there = self.lock_there(&lock_name(prefix)).await?;
+        Ok(there.map(|there| Holder::from_labels(&there.labels)))
+    }
+}
+
+impl Docker {
+    async fn lock_there(&self, name: &str) -> Result<Option<super::container::Labelled>, Error> {
+        let Some(there) = self.container_labels(name).await? else { return Ok(None) };
+        let is_lock = there.labels.get(label::HELPER).is_some_and(|purpose| purpose == PURPOSE);
+        if is_lock {
+            return Ok(Some(there));
+        }
+        let why = format!("the container {name} is there and is no lock");
+        Err(self.refusal("read the lock", Refusal::NameTaken, why))
+    }
+}
+
+/// No name of ours has a dot, so this is no service's.
+fn lock_name(prefix: &str) -> String {
+    format!("{prefix}.lock")
+}

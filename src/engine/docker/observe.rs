@@ -1,0 +1,367 @@
+//! One look: what exists, in the texts that are compared.
+//!
+//! Four lists, then one inspection a container that matters, all in flight together. Everything is
+//! found by its exact name in a list, never by asking for a name, which the engine would also take for
+//! the beginning of an id.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bollard::{
+    models::{
+        ContainerSummary, ImageSummary, Network as ApiNetwork, SystemInfoCgroupVersionEnum,
+        Volume as ApiVolume,
+    },
+    query_parameters::{ListContainersOptionsBuilder, ListImagesOptions, ListVolumesOptions},
+};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+
+use super::{
+    Docker, EngineInfo,
+    decode::{self, Around},
+    defaults::Defaults,
+    record, refusal,
+};
+use crate::{
+    desired::{Field, Fields},
+    engine::{Error, Observe},
+    model::ResourceId,
+    observed::{
+        EngineFacts, LiveFields, Observed, PortHolder, Request, SeenContainer, SeenImage,
+        SeenNetwork, SeenVolume, label,
+    },
+};
+
+/// Inspections in flight; more make a look no faster, since the engine takes locks.
+pub(super) const AT_ONCE: usize = 12;
+/// Podman has the calls and ignores most of what they ask.
+const PODMAN: &str = "Podman Engine";
+
+impl Observe for Docker {
+    async fn observe(&self, request: &Request) -> Result<Observed, Error> {
+        let refused =
+            |what: &'static str| move |error: bollard::errors::Error| self.refused(what, &error);
+        let all = ListContainersOptionsBuilder::new().all(true).build();
+        let (containers, networks, volumes, images, info) = tokio::try_join!(
+            async { self.api.list_containers(Some(all)).await.map_err(refused("list containers")) },
+            async { self.api.list_networks(None).await.map_err(refused("list networks")) },
+            async {
+                let volumes = self.api.list_volumes(None::<ListVolumesOptions>).await;
+                volumes.map_err(refused("list volumes"))
+            },
+            async {
+                let images = self.api.list_images(None::<ListImagesOptions>).await;
+                images.map_err(refused("list images"))
+            },
+            self.info(),
+        )?;
+        let volumes = volumes.volumes.unwrap_or_default();
+        let names: BTreeMap<String, String> = networks
+            .iter()
+            .filter_map(|network| Some((network.id.clone()?, network.name.clone()?)))
+            .collect();
+        let around = Around {
+            defaults: &info.defaults,
+            networks: &names,
+            project: &request.project_id,
+            instance: request.instance.as_ref(),
+        };
+
+        let mut seen = self.inspect_all(&containers, request, &around).await?;
+        seen.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
+        let image_ids = seen.iter().map(|container| container.image_id.clone());
+        let found_images = wanted_images(&images, request);
+        let image_ids = image_ids.chain(found_images.values().map(|image| image.id.clone()));
+        let image_defaults =
+            self.image_defaults(image_ids.collect(), &images, &info.defaults).await?;
+        for container in &mut seen {
+            if !image_defaults.contains_key(&container.image_id) {
+                info.defaults.strip(&mut container.fields);
+            }
+        }
+        let (files, inner) =
+            tokio::join!(self.look_at_files(request, &seen), self.look_inside(request, &seen));
+        let ours = volumes.iter().filter(|volume| volume_owner(volume, &around).is_ours());
+        Ok(Observed {
+            at: now(),
+            engine: info.facts.clone(),
+            networks: seen_networks(&networks, &containers, request, &around),
+            volumes: seen_volumes(&volumes, request, &around),
+            images: found_images,
+            image_defaults,
+            files: files?,
+            inner,
+            record: record::latest(ours),
+            ports: foreign_ports(&containers, &around),
+            containers: seen,
+        })
+    }
+}
+
+impl Docker {
+    pub(super) async fn info(&self) -> Result<EngineInfo, Error> {
+        let ask = || async {
+            let (info, version) = tokio::try_join!(self.api.info(), self.api.version())
+                .map_err(|error| self.refused("describe itself", &error))?;
+            let components = version.components.unwrap_or_default();
+            let podman = components.iter().any(|component| component.name == PODMAN);
+            let version = version.version.unwrap_or_default();
+            let short: Vec<&str> = version.splitn(3, '.').take(2).collect();
+            let kind = if podman { "podman" } else { "docker" };
+            let facts = EngineFacts {
+                name: format!("{kind} {}", short.join(".")),
+                api: self.api.client_version().to_string(),
+                address: self.address.clone(),
+                id: info.id.unwrap_or_default(),
+                memory: info.mem_total.and_then(|n| n.try_into().ok()).unwrap_or_default(),
+                cpus: info.ncpu.and_then(|n| n.try_into().ok()).unwrap_or_default(),
+                updates_in_place: !podman,
+            };
+            let unified = info.cgroup_version == Some(SystemInfoCgroupVersionEnum::_2);
+            let defaults = Defaults {
+                log_driver: info.logging_driver.unwrap_or_else(|| "json-file".into()),
+                cgroup: if unified { "private" } else { "host" },
+                runtime: info.default_runtime.unwrap_or_else(|| "runc".into()),
+                limits_swap: info.swap_limit.unwrap_or(true),
+            };
+            Ok(EngineInfo { facts, defaults })
+        };
+        self.engine.get_or_try_init(ask).await.cloned()
+    }
+
+    async fn inspect_all(
+        &self,
+        all: &[ContainerSummary],
+        request: &Request,
+        around: &Around<'_>,
+    ) -> Result<Vec<SeenContainer>, Error> {
+        let wanted = all.iter().filter(|container| {
+            let labels = sorted_map(container.labels.iter().flatten());
+            // Helpers and locks are tools of an apply, not resources.
+            !labels.contains_key(label::HELPER)
+                && (decode::owner(&labels, around.project, around.instance).is_ours()
+                    || names_of(container).any(|name| {
+                        request.names.contains(&ResourceId::Container(name.to_owned()))
+                    }))
+        });
+        let ids: Vec<&str> = wanted.filter_map(|container| container.id.as_deref()).collect();
+        // Collected, since a closure that borrows cannot be held across the waiting.
+        let inspections = ids.into_iter().map(async |id| {
+            let document = refusal::found(self.wire.json(&format!("/containers/{id}/json")).await);
+            document.map_err(|error| self.refused("inspect a container", &error))
+        });
+        // One that went since the list was made is not there.
+        let inspections: Vec<_> = inspections.collect();
+        let found: Vec<_> =
+            stream::iter(inspections).buffer_unordered(AT_ONCE).try_collect().await?;
+        Ok(found.into_iter().flatten().map(|json| decode::container(json, around)).collect())
+    }
+
+    async fn image_defaults(
+        &self,
+        ids: BTreeSet<String>,
+        images: &[ImageSummary],
+        defaults: &Defaults,
+    ) -> Result<BTreeMap<String, Fields>, Error> {
+        let listed: BTreeSet<&str> = images.iter().map(|image| image.id.as_str()).collect();
+        let looks = stream::iter(ids).map(async |id| {
+            let known = self.declared(&id, None).filter(|_| listed.contains(id.as_str()));
+            if let Some(fields) = known {
+                return Ok(Some((id, fields)));
+            }
+            let document = refusal::found(self.wire.json(&format!("/images/{id}/json")).await);
+            let document = document.map_err(|error| self.refused("inspect an image", &error))?;
+            let fields = document.map(decode::image_fields);
+            Ok(fields.and_then(|fields| {
+                let fields = self.declared(&id, Some(fields))?;
+                Some((id, fields))
+            }))
+        });
+        let found: Vec<Option<(String, Fields)>> =
+            looks.buffer_unordered(AT_ONCE).try_collect().await?;
+        let joined = found.into_iter().flatten().map(|(id, declared)| {
+            let mut all = defaults.fields();
+            all.0.extend(declared.0);
+            (id, all)
+        });
+        Ok(joined.collect())
+    }
+
+    /// Remembers what an image declares, or recalls it.
+    fn declared(&self, id: &str, fields: Option<Fields>) -> Option<Fields> {
+        let mut memory = self.declared.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(fields) = fields {
+            memory.insert(id.to_owned(), fields);
+        }
+        memory.get(id).cloned()
+    }
+}
+
+fn seen_networks(
+    all: &[ApiNetwork],
+    containers: &[ContainerSummary],
+    request: &Request,
+    around: &Around<'_>,
+) -> Vec<SeenNetwork> {
+    let wanted = all.iter().filter_map(|network| {
+        let name = network.name.clone()?;
+        let id = network.id.clone()?;
+        let labels = sorted_map(network.labels.iter().flatten());
+        let owner = decode::owner(&labels, around.project, around.instance);
+        let is_named = request.names.contains(&ResourceId::Network(name.clone()));
+        if !owner.is_ours() && !is_named {
+            return None;
+        }
+        let members = containers.iter().filter(|container| {
+            let settings = container.network_settings.as_ref();
+            let places = settings.and_then(|settings| settings.networks.as_ref());
+            places.into_iter().flatten().any(|(_, place)| place.network_id.as_ref() == Some(&id))
+        });
+        Some(SeenNetwork {
+            members: members.filter_map(|it| names_of(it).next().map(str::to_owned)).collect(),
+            created: network.created.clone().unwrap_or_default(),
+            fields: network_fields(network),
+            owner,
+            id,
+            name,
+        })
+    });
+    let mut seen: Vec<SeenNetwork> = wanted.collect();
+    seen.sort_by(|a, b| (&a.name, &a.created, &a.id).cmp(&(&b.name, &b.created, &b.id)));
+    seen
+}
+
+fn network_fields(network: &ApiNetwork) -> LiveFields {
+    let mut fields = LiveFields::default();
+    fields.insert(Field::Driver.path(), network.driver.clone().unwrap_or_default());
+    if network.internal == Some(true) {
+        fields.insert(Field::Internal.path(), true);
+    }
+    for (option, value) in sorted_map(network.options.iter().flatten()) {
+        // Written by engines from 28 on into every bridge.
+        let is_default = matches!(
+            (option.as_str(), value.as_str()),
+            ("com.docker.network.enable_ipv4", "true")
+                | ("com.docker.network.enable_ipv6", "false")
+        );
+        if !is_default {
+            fields.insert(Field::DriverOption.key(option), value);
+        }
+    }
+    let ipam = network.ipam.as_ref();
+    let configs: Vec<_> =
+        ipam.and_then(|ipam| ipam.config.as_ref()).into_iter().flatten().collect();
+    // Whoever asks for a subnet names no gateway; the engine names one with each subnet it chooses.
+    let fixed = configs.iter().filter(|config| config.gateway.is_none());
+    let subnets: BTreeSet<&String> = fixed.filter_map(|config| config.subnet.as_ref()).collect();
+    if !subnets.is_empty() {
+        fields.insert(Field::Subnet.path(), serde_json::json!(subnets));
+    }
+    for config in configs {
+        if let Some(range) = config.ip_range.as_ref().filter(|range| !range.is_empty()) {
+            fields.insert(Field::Other.key("IPRange"), range);
+        }
+    }
+    for (is_set, name) in [
+        (network.enable_ipv6, "EnableIPv6"),
+        (network.attachable, "Attachable"),
+        (network.ingress, "Ingress"),
+        (network.config_only, "ConfigOnly"),
+    ] {
+        if is_set == Some(true) {
+            fields.insert(Field::Other.key(name), true);
+        }
+    }
+    let driver = ipam.and_then(|ipam| ipam.driver.as_deref()).unwrap_or_default();
+    if !matches!(driver, "" | "default") {
+        fields.insert(Field::Other.key("IPAM driver"), driver);
+    }
+    fields
+}
+
+fn seen_volumes(all: &[ApiVolume], request: &Request, around: &Around<'_>) -> Vec<SeenVolume> {
+    let wanted = all.iter().filter_map(|volume| {
+        let owner = volume_owner(volume, around);
+        let is_named = request.names.contains(&ResourceId::Volume(volume.name.clone()));
+        if volume.labels.contains_key(label::RECORD) || !(owner.is_ours() || is_named) {
+            return None;
+        }
+        let mut fields = LiveFields::default();
+        fields.insert(Field::Driver.path(), &volume.driver);
+        for (option, value) in sorted_map(&volume.options) {
+            fields.insert(Field::DriverOption.key(option), value);
+        }
+        let disposable = volume.labels.contains_key(label::DISPOSABLE);
+        Some(SeenVolume { name: volume.name.clone(), owner, fields, disposable })
+    });
+    let mut seen: Vec<SeenVolume> = wanted.collect();
+    seen.sort_by(|a, b| a.name.cmp(&b.name));
+    seen
+}
+
+fn wanted_images(all: &[ImageSummary], request: &Request) -> BTreeMap<String, SeenImage> {
+    let mut found = BTreeMap::new();
+    for image in all {
+        let names: BTreeSet<&str> =
+            image.repo_tags.iter().chain(&image.repo_digests).map(|name| familiar(name)).collect();
+        for wanted in request.images.iter().map(ToString::to_string) {
+            if names.contains(familiar(&wanted)) {
+                let seen = SeenImage {
+                    id: image.id.clone(),
+                    built_from: image.labels.get(label::BUILT_FROM).cloned(),
+                    size: image.size.try_into().unwrap_or_default(),
+                };
+                found.insert(wanted, seen);
+            }
+        }
+    }
+    found
+}
+
+fn foreign_ports(all: &[ContainerSummary], around: &Around<'_>) -> Vec<PortHolder> {
+    let mut holders = BTreeSet::new();
+    for container in all {
+        let labels = sorted_map(container.labels.iter().flatten());
+        if decode::owner(&labels, around.project, around.instance).is_ours() {
+            continue;
+        }
+        let name = names_of(container).next().unwrap_or_default();
+        for port in container.ports.iter().flatten() {
+            let Some(public) = port.public_port else { continue };
+            let address = match port.ip.as_deref() {
+                // A port published everywhere is listed once for each family of addresses.
+                None | Some("" | "::") => "0.0.0.0",
+                Some(address) => address,
+            };
+            let address = address.to_owned();
+            holders.insert(PortHolder { address, port: public, container: name.to_owned() });
+        }
+    }
+    holders.into_iter().collect()
+}
+
+fn volume_owner(volume: &ApiVolume, around: &Around<'_>) -> crate::observed::Owner {
+    decode::owner(&sorted_map(&volume.labels), around.project, around.instance)
+}
+
+/// A container has further names, with a slash in the middle, when others link to it.
+fn names_of(container: &ContainerSummary) -> impl Iterator<Item = &str> {
+    let names = container.names.iter().flatten();
+    names.map(|name| name.trim_start_matches('/')).filter(|name| !name.contains('/'))
+}
+
+/// The engine lists images of the default registry without saying so.
+fn familiar(name: &str) -> &str {
+    let name = name.strip_prefix("docker.io/").unwrap_or(name);
+    name.strip_prefix("library/").unwrap_or(name)
+}
+
+fn sorted_map<'a>(
+    entries: impl IntoIterator<Item = (&'a String, &'a String)>,
+) -> BTreeMap<String, String> {
+    entries.into_iter().map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
+/// A look is dated by the clock of whoever looks.
+fn now() -> u64 {
+    jiff::Timestamp::now().as_millisecond().try_into().unwrap_or_default()
+}

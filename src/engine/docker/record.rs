@@ -1,0 +1,83 @@
+//! The project's memory, kept in the labels of a volume that nobody mounts.
+//!
+//! Labels cannot be changed, so a new memory is a new volume, and the old one goes once the new one is
+//! there. The name ends in a digest of the text: writing the same twice is writing it once.
+
+use std::collections::BTreeMap;
+
+use bollard::{
+    models::{Volume as ApiVolume, VolumeCreateRequest},
+    query_parameters::{ListVolumesOptionsBuilder, RemoveVolumeOptions},
+};
+
+use super::{Docker, create::owned, refusal};
+use crate::{
+    engine::Error,
+    model::Digest,
+    observed::{Record, label},
+};
+
+impl Docker {
+    pub(super) async fn write_record(
+        &self,
+        prefix: &str,
+        labels: &BTreeMap<String, String>,
+        record: &Record,
+    ) -> Result<(), Error> {
+        let what = "write the project's memory";
+        let text = record.to_text();
+        let digest = Digest::of(text.as_bytes());
+        let phase = if record.complete { 'c' } else { 'i' };
+        let name = format!("{}{}{phase}-{}", beginning(prefix), record.generation, digest.short());
+        let mut labels = labels.clone();
+        labels.insert(label::RECORD.to_owned(), text);
+        let request = VolumeCreateRequest {
+            name: Some(name.clone()),
+            driver: Some("local".into()),
+            labels: Some(owned(&labels)),
+            ..VolumeCreateRequest::default()
+        };
+        let made = self.api.create_volume(request).await;
+        made.map_err(|error| self.refused(what, &error))?;
+        self.remove_records(prefix, Some(&name), what).await
+    }
+
+    pub(super) async fn remove_record(&self, prefix: &str) -> Result<(), Error> {
+        self.remove_records(prefix, None, "forget the project's memory").await
+    }
+
+    async fn remove_records(
+        &self,
+        prefix: &str,
+        but: Option<&str>,
+        what: &str,
+    ) -> Result<(), Error> {
+        let filters = [("label".to_owned(), vec![label::RECORD.to_owned()])].into();
+        let options = ListVolumesOptionsBuilder::new().filters(&filters).build();
+        let listed = self.api.list_volumes(Some(options)).await;
+        let listed = listed.map_err(|error| self.refused(what, &error))?;
+        let beginning = beginning(prefix);
+        for volume in listed.volumes.unwrap_or_default() {
+            if !volume.name.starts_with(&beginning) || Some(volume.name.as_str()) == but {
+                continue;
+            }
+            let removed = self.api.remove_volume(&volume.name, None::<RemoveVolumeOptions>).await;
+            refusal::found(removed).map_err(|error| self.refused(what, &error))?;
+        }
+        Ok(())
+    }
+}
+
+/// Returns the memory among volumes of ours: the latest that can be read.
+pub(super) fn latest<'a>(volumes: impl IntoIterator<Item = &'a ApiVolume>) -> Option<Record> {
+    let texts = volumes.into_iter().filter_map(|volume| volume.labels.get(label::RECORD));
+    texts
+        .filter_map(|text| Record::parse(text))
+        // Of one generation, what was written at its end stands above the intent at its beginning.
+        .max_by_key(|record| (record.generation, record.complete, record.at))
+}
+
+/// No name of ours has a dot, so this begins no other project's names.
+fn beginning(prefix: &str) -> String {
+    format!("{prefix}.nself.")
+}

@@ -1,0 +1,136 @@
+//! What an engine's refusal means.
+
+use std::io;
+
+use bollard::errors::Error as Api;
+
+use super::Docker;
+use crate::engine::{Cause, Error, Refusal};
+
+impl Docker {
+    /// Returns the error of a failed call; `what` is a verb phrase such as `start shop-api`.
+    pub(super) fn refused(&self, what: impl Into<String>, error: &Api) -> Error {
+        let address = self.address.clone();
+        if let Some(kind) = transport(error) {
+            let cause = Cause(chain(error));
+            return match kind {
+                io::ErrorKind::PermissionDenied => Error::NotPermitted { address, cause },
+                _ => Error::Unreachable { address, cause },
+            };
+        }
+        let words = match error {
+            Api::DockerResponseServerError { message, .. } => message.trim().to_owned(),
+            Api::DockerStreamError { error } => error.trim().to_owned(),
+            Api::RequestTimeoutError => "it did not answer in time".to_owned(),
+            other => chain(other),
+        };
+        let kind = classify(status(error), &words);
+        Error::Refused { what: what.into(), cause: Cause(self.keyring().scrub(&words)), kind }
+    }
+
+    /// Returns a refusal of our own.
+    pub(super) fn refusal(
+        &self,
+        what: impl Into<String>,
+        kind: Refusal,
+        why: impl Into<String>,
+    ) -> Error {
+        Error::Refused { what: what.into(), cause: Cause(self.keyring().scrub(&why.into())), kind }
+    }
+}
+
+/// Returns the HTTP status of a refusal.
+pub(super) fn status(error: &Api) -> Option<u16> {
+    match error {
+        Api::DockerResponseServerError { status_code, .. } => Some(*status_code),
+        _ => None,
+    }
+}
+
+/// Turns "there is no such thing" into `None`.
+pub(super) fn found<T>(result: Result<T, Api>) -> Result<Option<T>, Api> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if status(&error) == Some(404) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn transport(error: &Api) -> Option<io::ErrorKind> {
+    match error {
+        Api::IOError { err } => Some(err.kind()),
+        Api::HyperResponseError { .. } => Some(io::ErrorKind::ConnectionAborted),
+        _ => None,
+    }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut words = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let text = cause.to_string();
+        if !words.contains(&text) {
+            words = format!("{words}: {text}");
+        }
+        source = cause.source();
+    }
+    words
+}
+
+/// The engine has statuses for few refusals; the rest is told by its words, which have been the same
+/// since 1.24.
+fn classify(status: Option<u16>, words: &str) -> Refusal {
+    let words = words.to_ascii_lowercase();
+    let says = |phrases: &[&str]| phrases.iter().any(|phrase| words.contains(phrase));
+    if says(&["port is already allocated", "address already in use", "ports are not available"]) {
+        return Refusal::PortTaken;
+    }
+    if says(&["no space left on device", "disk quota exceeded"]) {
+        return Refusal::DiskFull;
+    }
+    if says(&["no such image", "manifest unknown", "pull access denied"])
+        || (says(&["manifest for"]) && says(&["not found"]))
+    {
+        return Refusal::ImageMissing;
+    }
+    if says(&["is already in use by container", "already exists"]) {
+        return Refusal::NameTaken;
+    }
+    if says(&["is in use", "has active endpoints", "is being used", "in use by"]) {
+        return Refusal::InUse;
+    }
+    if matches!(status, Some(405 | 501)) || says(&["not supported", "not implemented"]) {
+        return Refusal::Unsupported;
+    }
+    if status == Some(404) { Refusal::NotFound } else { Refusal::Other }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_are_told_apart() {
+        for (status, words, kind) in [
+            (
+                409,
+                "Conflict. The container name \"/a\" is already in use by container \"x\"",
+                "NameTaken",
+            ),
+            (
+                500,
+                "driver failed: Bind for 0.0.0.0:80 failed: port is already allocated",
+                "PortTaken",
+            ),
+            (500, "listen tcp4 0.0.0.0:80: bind: address already in use", "PortTaken"),
+            (404, "No such image: nope:1", "ImageMissing"),
+            (404, "No such container: nope", "NotFound"),
+            (409, "remove v: volume is in use - [x]", "InUse"),
+            (403, "error while removing network: network n id x has active endpoints", "InUse"),
+            (500, "write /x: no space left on device", "DiskFull"),
+            (500, "something else", "Other"),
+        ] {
+            assert_eq!(format!("{:?}", classify(Some(status), words)), kind, "{words}");
+        }
+    }
+}

@@ -1,0 +1,79 @@
+# Gives a Debian machine a Docker engine and the base image that everything here builds on.
+# Sourced by tests/run and examples/quickstart/run; it does only what is not done yet.
+# shellcheck shell=bash
+
+# The image that recipes and examples build on.
+BASE_IMAGE=debian:bookworm-slim
+
+# The classic builder is in every engine; the newer one is a plug-in that may be missing.
+export DOCKER_BUILDKIT=0
+
+say() { printf '\033[1m==>\033[0m %s\n' "$*"; }
+
+die() {
+    printf 'error: %s\n' "$*" >&2
+    exit 1
+}
+
+# need COMMAND PACKAGE...: installs packages unless the command is there.
+need() {
+    local command=$1
+    shift
+    [ -x "$(command -v "$command")" ] && return
+    [ "$(id -u)" = 0 ] || die "$command is missing and only root can install it: apt-get install $*"
+    say "installing $* (a minute)"
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" > /dev/null
+}
+
+# Makes sure that an engine answers. A docker client alone is not enough: it may be newer than the engine
+# or have none at all.
+ensure_engine() {
+    if command -v docker > /dev/null && docker version --format '{{.Server.Version}}' > /dev/null 2>&1; then
+        say "Docker $(docker version --format '{{.Server.Version}}') answers"
+        return
+    fi
+    need dockerd docker.io iptables
+    [ "$(id -u)" = 0 ] || die "no Docker engine answers, and only root can start one"
+    local log=/var/log/dockerd.log
+    say "starting dockerd (a few seconds); its log is $log"
+    setsid dockerd > "$log" 2>&1 < /dev/null &
+    local started=$!
+    for _ in $(seq 60); do
+        if docker version > /dev/null 2>&1; then
+            say "Docker $(docker version --format '{{.Server.Version}}') answers"
+            return
+        fi
+        kill -0 "$started" 2> /dev/null || break
+        sleep 0.5
+    done
+    tail -n 5 "$log" >&2
+    die "dockerd does not answer"
+}
+
+# Asks the image registry for the base image. Fails where there is no way to one.
+pull_base_image() {
+    say "asking the image registry for $BASE_IMAGE (20 s at most)"
+    timeout 20 docker pull --quiet "$BASE_IMAGE" > /dev/null 2>&1
+}
+
+# Makes sure that the base image is there: pulled, or made from the distribution's packages.
+ensure_base_image() {
+    docker image inspect "$BASE_IMAGE" > /dev/null 2>&1 && return
+    pull_base_image && return
+    need mmdebstrap mmdebstrap
+    say "making $BASE_IMAGE from the distribution's packages (half a minute, 60 MB to download)"
+    mmdebstrap --quiet --variant=minbase --components=main \
+        --aptopt='Acquire::Languages "none"' \
+        --dpkgopt='path-exclude=/usr/share/doc/*' \
+        --dpkgopt='path-exclude=/usr/share/man/*' \
+        --dpkgopt='path-exclude=/usr/share/locale/*' \
+        bookworm - | docker import - "$BASE_IMAGE" > /dev/null
+}
+
+# Prints the file with the authorities this machine trusts, if it trusts any beyond the usual ones or
+# keeps them where the distribution does.
+ca_bundle() {
+    local bundle=${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}
+    if [ -s "$bundle" ]; then realpath "$bundle"; fi
+}

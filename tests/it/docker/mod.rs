@@ -1,0 +1,8 @@
+//! Scenarios on a real engine. They look at real state: what the engine says, what a service answers.
+//!
+//! Each has a project of its own and removes what it made, whatever became of it. Tampering is done with
+//! the engine's own command line, as a person would.
+
+mod harmless;
+mod stage;
+mod tamper;
