@@ -76,3 +76,4 @@ pub mod engine;
 pub mod apply;
 pub mod controller;
 pub mod report;
+pub mod cli;

@@ -1,1 +1,5 @@
-fn main() {}
+//! The command line of nself.
+
+fn main() -> std::process::ExitCode {
+    nself::cli::main()
+}

@@ -316,6 +316,10 @@ impl Container {
             all.insert(Field::Port.key(port), Value::Plain(list(bindings)));
         }
         for (network, attachment) in networks {
+            // Engines make the host name an alias where a container is connected, and not where it is
+            // created. So that it answers to one set of names, it is asked for everywhere.
+            let mut attachment = attachment.clone();
+            attachment.aliases.extend(hostname.clone());
             all.0.extend(attachment.fields(network).0);
         }
         all.0.extend(limits.fields().0);

@@ -11,9 +11,12 @@
 
 pub mod diagnostic;
 mod drift;
+mod error;
+mod explain;
 mod field;
 pub mod graph;
 pub mod json;
+mod log;
 mod outcome;
 mod plan;
 mod progress;
@@ -24,6 +27,9 @@ mod value;
 mod verdict;
 
 pub use drift::drift;
+pub use error::error;
+pub use explain::{Explained, explain, explained, json as explain_json};
+pub use log::{LogLine, log};
 pub use outcome::{Ending, ending, outcome};
 pub use plan::plan;
 pub use progress::{brief, line, step};

@@ -2,6 +2,8 @@
 
 use anstyle::{AnsiColor, Style as Ansi};
 
+use super::diagnostic::Colour;
+
 /// How text is set. Colour only adds; nothing is said by colour alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Style {
@@ -29,6 +31,11 @@ impl Style {
     /// Returns plain text of the usual width.
     pub fn plain() -> Self {
         Self { colour: false, width: Self::WIDTH }
+    }
+
+    /// Returns whether diagnostics are to be coloured.
+    pub fn colours(self) -> Colour {
+        if self.colour { Colour::Ansi } else { Colour::Plain }
     }
 
     pub(super) fn paint(self, tone: Tone, text: &str) -> String {

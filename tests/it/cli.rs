@@ -1,1 +1,268 @@
-//! The command line from outside.
+//! The program from outside: what it prints and how it ends. No engine is needed here.
+
+use std::{fs, path::Path};
+
+use assert_cmd::Command;
+use insta::assert_snapshot;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The program in `folder`, with an environment of its own and an engine that does not answer.
+fn nself(folder: &Path) -> Command {
+    let mut command = Command::cargo_bin("nself").unwrap();
+    command
+        .current_dir(folder)
+        .env_clear()
+        .env("HOME", folder)
+        .env("COLUMNS", "100")
+        .env("DOCKER_HOST", format!("unix://{}/none.sock", folder.display()));
+    command
+}
+
+struct Ended {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+fn run(folder: &TempDir, words: &str) -> Ended {
+    let output = nself(folder.path()).args(words.split_whitespace()).output().unwrap();
+    let text = |bytes: Vec<u8>| {
+        let real = folder.path().canonicalize().unwrap();
+        let text = String::from_utf8(bytes).unwrap();
+        let text = text.replace(real.to_str().unwrap(), "HERE");
+        text.replace(folder.path().to_str().unwrap(), "HERE")
+    };
+    Ended {
+        code: output.status.code().unwrap(),
+        out: text(output.stdout),
+        err: text(output.stderr),
+    }
+}
+
+fn empty() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+fn with(text: &str) -> TempDir {
+    let folder = empty();
+    fs::write(folder.path().join("nself.toml"), text).unwrap();
+    folder
+}
+
+const SHOP: &str = "[project]\nname = \"shop\"\n\n[services.postgres]\n";
+
+const COMMANDS: [&str; 19] = [
+    "init",
+    "check",
+    "plan",
+    "apply",
+    "drift",
+    "start",
+    "stop",
+    "restart",
+    "destroy",
+    "status",
+    "logs",
+    "exec",
+    "urls",
+    "explain",
+    "graph",
+    "secret",
+    "completion",
+    "version",
+    "help",
+];
+
+#[test]
+fn help_of_everything() {
+    let folder = empty();
+    assert_snapshot!("help", run(&folder, "help").out);
+    for command in COMMANDS {
+        let ended = run(&folder, &format!("{command} --help"));
+        assert_eq!(ended.code, 0, "{command}");
+        let examples = ended.out.lines().take(4).collect::<Vec<_>>();
+        assert_eq!(examples[0], "Examples:", "{command}");
+        let real = |line: &&&str| line.trim_start().starts_with("nself ");
+        assert_eq!(examples[1..].iter().filter(real).count(), 3, "{command}: three examples");
+        assert_snapshot!(format!("help-{command}"), ended.out);
+    }
+}
+
+#[test]
+fn topics_are_pages() {
+    let folder = empty();
+    for topic in ["exit-codes", "engine", "allow", "environment"] {
+        let ended = run(&folder, &format!("help {topic}"));
+        assert_eq!(ended.code, 0);
+        assert_snapshot!(format!("topic-{topic}"), ended.out);
+    }
+    assert_eq!(run(&folder, "help apply").out, run(&folder, "apply --help").out);
+    let ended = run(&folder, "help nonsense");
+    assert_eq!(ended.code, 64);
+    assert!(ended.err.contains("exit-codes"), "{}", ended.err);
+}
+
+#[test]
+fn the_version_says_so_when_no_engine_answers() {
+    let folder = empty();
+    assert_eq!(run(&folder, "--version").out, format!("nself {}\n", env!("CARGO_PKG_VERSION")));
+    let ended = run(&folder, "version --json");
+    let json: Value = serde_json::from_str(&ended.out).unwrap();
+    assert_eq!(ended.code, 0);
+    assert_eq!(json["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(json["engine"]["chosen_by"], "DOCKER_HOST");
+    assert!(json["engine"]["error"].is_string());
+}
+
+#[test]
+fn a_wrong_command_line_ends_with_64() {
+    let folder = with(SHOP);
+    for words in [
+        "",
+        "plam",
+        "plan --nonsense",
+        "plan --allow remove:everything",
+        "plan -q -v",
+        "secret set 9",
+        "logs --since yesterday",
+        "logs nobody",
+        "-C nowhere plan",
+    ] {
+        let ended = run(&folder, words);
+        assert_eq!((ended.code, ended.out.as_str()), (64, ""), "{words}: {}", ended.err);
+        assert!(!ended.err.is_empty());
+    }
+    let ended = run(&folder, "plam");
+    assert!(ended.err.contains("'plan'"), "{}", ended.err);
+    let ended = run(&folder, "logs postgrs");
+    assert!(ended.err.contains("did you mean postgres?"), "{}", ended.err);
+}
+
+#[test]
+fn apply_wants_yes_where_nobody_can_be_asked() {
+    let ended = run(&with(SHOP), "apply");
+    assert_eq!(ended.code, 64);
+    assert_snapshot!(ended.err, @r"
+    error: there is no terminal to ask on
+      next       nself apply -y, after nself plan
+    ");
+}
+
+#[test]
+fn without_a_file_it_says_how_to_get_one() {
+    let ended = run(&empty(), "plan");
+    assert_eq!((ended.code, ended.out.as_str()), (3, ""));
+    assert_snapshot!(ended.err, @r"
+    error: there is no nself.toml in HERE or above it
+      next       nself init writes one; or say where it is: nself -f PATH …
+    ");
+    let ended = run(&empty(), "-f other.toml check");
+    assert_eq!(ended.code, 3);
+    assert!(ended.err.contains("there is no file other.toml"), "{}", ended.err);
+}
+
+#[test]
+fn the_file_is_found_from_a_folder_inside() {
+    let folder = with(SHOP);
+    let inside = folder.path().join("services/api");
+    fs::create_dir_all(&inside).unwrap();
+    let output = nself(&inside).arg("check").output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(run(&folder, "-C services/api check").code, 0);
+}
+
+#[test]
+fn a_bad_file_is_shown_where_it_is_bad() {
+    let folder = with("[project]\nname = \"shop\"\n\n[services.postgres]\nversoin = \"17\"\n");
+    let ended = run(&folder, "check");
+    assert_eq!((ended.code, ended.out.as_str()), (3, ""));
+    assert_snapshot!("bad-file", ended.err);
+    let ended = run(&folder, "plan --json");
+    let json: Value = serde_json::from_str(&ended.out).unwrap();
+    assert_eq!((ended.code, &json["valid"], &json["errors"]), (3, &false.into(), &1.into()));
+}
+
+#[test]
+fn a_good_file_is_good() {
+    let folder = with(SHOP);
+    assert_eq!(run(&folder, "check").out, "nself.toml · 1 service · good\n");
+    assert_eq!(run(&folder, "check -q").out, "");
+    let json: Value = serde_json::from_str(&run(&folder, "check --json").out).unwrap();
+    assert_eq!(json["valid"], true);
+}
+
+#[test]
+fn an_engine_that_does_not_answer() {
+    let folder = with(SHOP);
+    let ended = run(&folder, "plan");
+    assert_eq!((ended.code, ended.out.as_str()), (1, ""));
+    assert_snapshot!("no-engine", ended.err);
+    let ended = run(&folder, "plan --json");
+    let json: Value = serde_json::from_str(&ended.out).unwrap();
+    assert_eq!(json["error"]["exit"], 1);
+}
+
+#[test]
+fn init_writes_a_file_that_is_good_and_stays() {
+    let folder = empty();
+    let ended = run(&folder, "init --name shop");
+    assert_eq!(ended.code, 0, "{}", ended.err);
+    assert_eq!(ended.out, "nself.toml written\nnext: nself plan · nself apply\n");
+    assert_eq!(run(&folder, "check").code, 0, "{}", run(&folder, "check").err);
+    let written = fs::read(folder.path().join("nself.toml")).unwrap();
+    let again = run(&folder, "init");
+    assert_eq!(again.code, 1);
+    assert!(again.err.contains("cannot write nself.toml"), "{}", again.err);
+    assert_eq!(fs::read(folder.path().join("nself.toml")).unwrap(), written);
+}
+
+#[test]
+fn pages_that_need_no_engine() {
+    let folder = with(SHOP);
+    for words in ["urls --json", "graph --json", "explain postgres --json", "secret list --json"] {
+        let ended = run(&folder, words);
+        assert_eq!(ended.code, 0, "{words}: {}", ended.err);
+        serde_json::from_str::<Value>(&ended.out).unwrap();
+    }
+    assert!(run(&folder, "graph --dot").out.starts_with("digraph \"shop\" {\n"));
+    assert!(run(&folder, "graph").out.contains("container/shop-postgres\n"));
+    assert_eq!(run(&folder, "explain nobody").code, 64);
+}
+
+#[test]
+fn a_secret_comes_from_the_input_and_is_never_shown() {
+    let folder = with(SHOP);
+    let mut command = nself(folder.path());
+    let output = command.args(["secret", "set", "token"]).write_stdin("hunter2-hunter2\n");
+    output.assert().success();
+    let ended = run(&folder, "secret list");
+    assert!(ended.out.starts_with("token  #"), "{}", ended.out);
+    assert!(!ended.out.contains("hunter2"));
+    let mut command = nself(folder.path());
+    command.args(["secret", "set", "token"]).write_stdin("").assert().code(64);
+}
+
+#[test]
+fn colour_is_as_asked_for() {
+    let folder = empty();
+    let plan = |words: &str, key: &str| {
+        let mut command = nself(folder.path());
+        let command = command.args(words.split_whitespace()).env(key, "1");
+        String::from_utf8(command.output().unwrap().stderr).unwrap().contains('\u{1b}')
+    };
+    assert!(!plan("plan", "UNRELATED"));
+    assert!(plan("plan", "CLICOLOR_FORCE"));
+    assert!(plan("plan --color always", "NO_COLOR"));
+    assert!(!plan("plan --color never", "CLICOLOR_FORCE"));
+}
+
+#[test]
+fn completions_name_the_commands() {
+    let folder = empty();
+    for shell in ["bash", "zsh", "fish"] {
+        let ended = run(&folder, &format!("completion {shell}"));
+        assert_eq!(ended.code, 0);
+        assert!(ended.out.contains("drift"), "{shell}");
+    }
+}

@@ -6,6 +6,7 @@ mod cli;
 mod compile;
 mod converge;
 mod docker;
+mod engine;
 mod examples;
 mod explain;
 mod report;

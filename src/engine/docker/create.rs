@@ -2,7 +2,7 @@
 //!
 //! The only place where secrets of a container's environment are revealed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bollard::{
     models::{
@@ -189,10 +189,12 @@ impl Docker {
             hostname: hostname.clone(),
             labels: Some(owned(given_labels)),
             healthcheck: health.as_ref().map(health_config),
+            // The engine publishes no port that is not exposed as well, and says nothing of it.
+            exposed_ports: Some(ports.keys().map(ToString::to_string).collect()),
             stop_signal: signal.clone(),
             stop_timeout: grace.map(|grace| signed(grace.0.div_ceil(1000))),
             host_config: Some(host),
-            networking_config: Some(self.places(networks, network_ids)),
+            networking_config: Some(self.places(networks, network_ids, hostname.as_deref())),
             ..ContainerCreateBody::default()
         })
     }
@@ -203,10 +205,11 @@ impl Docker {
         &self,
         networks: &BTreeMap<String, Attachment>,
         ids: &BTreeMap<String, String>,
+        hostname: Option<&str>,
     ) -> NetworkingConfig {
         let at_once = if self.version() < ALL_NETWORKS_AT_ONCE { 1 } else { networks.len() };
         let places = networks.iter().take(at_once).map(|(network, attachment)| {
-            (network.clone(), endpoint(attachment, ids.get(network).cloned()))
+            (network.clone(), endpoint(attachment, hostname, ids.get(network).cloned()))
         });
         NetworkingConfig { endpoints_config: Some(places.collect()) }
     }
@@ -229,11 +232,17 @@ impl Docker {
     }
 }
 
-/// Returns how a place on a network is asked for.
-pub(super) fn endpoint(attachment: &Attachment, network_id: Option<String>) -> EndpointSettings {
+/// Returns how a place on a network is asked for. A container answers to its host name wherever it is.
+pub(super) fn endpoint(
+    attachment: &Attachment,
+    hostname: Option<&str>,
+    network_id: Option<String>,
+) -> EndpointSettings {
     let Attachment { aliases, ipv4 } = attachment;
+    let hostname = hostname.map(str::to_owned);
+    let names: BTreeSet<&String> = aliases.iter().chain(&hostname).collect();
     EndpointSettings {
-        aliases: list(aliases),
+        aliases: list(names),
         ipam_config: ipv4.clone().map(|address| EndpointIpamConfig {
             ipv4_address: Some(address),
             ..EndpointIpamConfig::default()

@@ -85,6 +85,9 @@ impl Docker {
         }
         let before = stat(format!("{INSIDE}/{CURRENT}")).await?;
         let before = before.map(|stat| last_part(&stat.link_target).to_owned());
+        if before.as_deref() == Some(digest) {
+            return Ok(());
+        }
         let mut packer = Packer::new((0, 0), WRITTEN);
         packer.link(CURRENT, digest).map_err(|error| self.packing(what, &error))?;
         // The set before this one stays, so that one can go back to it.

@@ -95,16 +95,18 @@ impl Docker {
         let id = ids.get(network).cloned().unwrap_or_default();
         let mut there = self.inspect(target.reference(), &what()).await?;
         let container = there.text("Id").unwrap_or_default();
+        let short = container.get(..12).unwrap_or_default();
+        let hostname = there.object("Config").text("Hostname").filter(|name| name != short);
         let mut places = there.object("NetworkSettings").object("Networks");
         if places.has(network) {
             let mut place = places.object(network);
             let Attachment { aliases, ipv4 } = attachment;
-            let short = container.get(..12).unwrap_or_default();
+            let wanted: BTreeSet<String> = aliases.iter().chain(&hostname).cloned().collect();
             let live: BTreeSet<String> =
                 place.texts("Aliases").into_iter().filter(|alias| alias != short).collect();
             let at = place.text("NetworkID");
             let same_place =
-                live == *aliases && place.object("IPAMConfig").text("IPv4Address") == *ipv4;
+                live == wanted && place.object("IPAMConfig").text("IPv4Address") == *ipv4;
             // A container that never ran may have its place noted by name only.
             if same_place && at.as_ref().is_none_or(|at| *at == id) {
                 return Ok(());
@@ -114,8 +116,10 @@ impl Docker {
                 self.detach(&id, &container, &what()).await?;
             }
         }
-        let request =
-            NetworkConnectRequest { container, endpoint_config: Some(endpoint(attachment, None)) };
+        let request = NetworkConnectRequest {
+            container,
+            endpoint_config: Some(endpoint(attachment, hostname.as_deref(), None)),
+        };
         let connected = self.api.connect_network(&id, request).await;
         connected.map_err(|error| self.refused(what(), &error))
     }

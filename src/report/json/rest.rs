@@ -1,6 +1,6 @@
 //! Events, outcomes, states, addresses and mistakes as JSON.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
@@ -9,7 +9,7 @@ use crate::{
     desired::Desired,
     model::{Diagnostic, Severity},
     plan::{Event, Failure, Plan},
-    report::{Condition, Ending, Status, ending, step},
+    report::{Condition, Ending, Status, diagnostic, diagnostic::Sources, ending, step},
 };
 
 #[derive(Serialize)]
@@ -213,78 +213,20 @@ pub fn urls(desired: &Desired) -> String {
     super::text(&urls)
 }
 
-/// Returns mistakes in the shape of `terraform validate -json`.
-pub fn diagnostics(all: &[Diagnostic], sources: &[(Arc<str>, String)]) -> String {
+/// Returns what is wrong with a configuration, if anything.
+pub fn check(diagnostics: &[Diagnostic], sources: &Sources) -> String {
     #[derive(Serialize)]
-    struct Validation<'a> {
-        format_version: &'static str,
+    struct CheckJson {
         valid: bool,
-        error_count: usize,
-        warning_count: usize,
-        diagnostics: Vec<DiagnosticJson<'a>>,
+        errors: usize,
+        warnings: usize,
+        diagnostics: serde_json::Value,
     }
-    #[derive(Serialize)]
-    struct DiagnosticJson<'a> {
-        severity: &'static str,
-        code: &'static str,
-        summary: &'a str,
-        detail: &'a str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        range: Option<Range<'a>>,
-    }
-    #[derive(Serialize)]
-    struct Range<'a> {
-        filename: &'a str,
-        start: Position,
-        end: Position,
-    }
-    let count = |severity| all.iter().filter(|one| one.severity == severity).count();
-    let range = |one: &'_ Diagnostic| {
-        let label = one.labels.first()?;
-        let (_, text) = sources.iter().find(|(file, _)| *file == label.file)?;
-        Some((Position::at(text, label.span.start), Position::at(text, label.span.end)))
-    };
-    super::text(&Validation {
-        format_version: "1.0",
+    let count = |severity| diagnostics.iter().filter(|one| one.severity == severity).count();
+    super::text(&CheckJson {
         valid: count(Severity::Error) == 0,
-        error_count: count(Severity::Error),
-        warning_count: count(Severity::Warning),
-        diagnostics: all
-            .iter()
-            .map(|one| DiagnosticJson {
-                severity: match one.severity {
-                    Severity::Error => "error",
-                    Severity::Warning => "warning",
-                },
-                code: one.code,
-                summary: &one.message,
-                detail: one.help.as_deref().unwrap_or_default(),
-                range: range(one).map(|(start, end)| Range {
-                    filename: &one.labels[0].file,
-                    start,
-                    end,
-                }),
-            })
-            .collect(),
+        errors: count(Severity::Error),
+        warnings: count(Severity::Warning),
+        diagnostics: diagnostic::json(diagnostics, sources),
     })
-}
-
-#[derive(Serialize)]
-struct Position {
-    line: usize,
-    column: usize,
-    byte: usize,
-}
-
-impl Position {
-    /// Returns the place of a byte; lines and columns count from 1, columns in characters.
-    fn at(text: &str, byte: usize) -> Self {
-        let before = text.get(..byte).unwrap_or(text);
-        let start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        Self {
-            line: before.matches('\n').count() + 1,
-            column: before[start..].chars().count() + 1,
-            byte,
-        }
-    }
 }

@@ -7,7 +7,7 @@ use nself::{
     plan::Plan,
 };
 
-use super::stage::{BASE, Stage, docker, gist};
+use super::stage::{BASE, Stage, docker, gist, try_docker};
 
 const FILE: &str = r#"
 [services.web]
@@ -344,7 +344,7 @@ fn by_hand(stage: &Stage, web: &str, words: &[&str]) {
         None => (words, &["sleep", "infinity"][..]),
     };
     let volume = format!("{}-data:/data", stage.name.clone() + "-web");
-    let mut all = vec!["run", "-d", "--name", web, "--init", "--network", &stage.name];
+    let mut all = vec!["create", "--name", web, "--init", "--network", &stage.name];
     all.extend(["--network-alias", "web", "--restart", "unless-stopped", "--cpus", "0.5"]);
     all.extend(["--memory", "256m", "--memory-swap", "512m", "--pids-limit", "50"]);
     if !options.contains(&"--env") {
@@ -360,6 +360,8 @@ fn by_hand(stage: &Stage, web: &str, words: &[&str]) {
     all.push(BASE);
     all.extend(command);
     docker(&all);
+    // An engine that may not do it all itself, as in a container, refuses to start a privileged one.
+    let _ = try_docker(&["start", web]);
 }
 
 #[test]

@@ -1,0 +1,240 @@
+//! The command line: one file a command. The only room that prints, asks, reads the process environment
+//! or chooses an exit code.
+
+mod address;
+mod apply;
+mod check;
+mod completion;
+mod destroy;
+mod drift;
+mod error;
+mod exec;
+mod exit;
+mod explain;
+mod graph;
+mod help;
+mod init;
+mod interrupt;
+mod live;
+mod logs;
+mod place;
+mod plan;
+mod restart;
+mod secret;
+mod session;
+mod start;
+mod status;
+mod stop;
+mod terminal;
+mod ui;
+mod urls;
+mod version;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum, error::ErrorKind};
+
+use self::{error::Error, exit::Exit, interrupt::Interrupt, ui::Ui};
+
+/// Runs a complete self-hosted backend from one file.
+///
+/// nself.toml says what should be. `nself plan` shows what would change, field by field and with reasons;
+/// `nself apply` makes it so; `nself drift` tells when somebody changed it behind your back.
+#[derive(Debug, Parser)]
+#[command(
+    name = "nself",
+    version,
+    disable_help_subcommand = true,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    before_long_help = "Examples:
+  nself init && nself apply        a stack on this machine, from nothing
+  nself plan                       what would change, and why
+  nself -e prod drift --exit-code  for CI: 2 when reality has moved"
+)]
+struct Cli {
+    #[command(flatten)]
+    globals: Globals,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command understands.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Everywhere")]
+struct Globals {
+    /// The project's file [default: nself.toml here or in a folder above]
+    #[arg(short, long, global = true, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Work in this folder
+    #[arg(short = 'C', long, global = true, value_name = "FOLDER")]
+    directory: Option<PathBuf>,
+    /// The environment, as in [environments.NAME]
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_name = "NAME",
+        env = "NSELF_ENVIRONMENT",
+        hide_env_values = true
+    )]
+    environment: Option<String>,
+    /// The engine's address; see `nself help engine`
+    #[arg(long, global = true, value_name = "ADDRESS")]
+    engine: Option<String>,
+    /// Only errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Each call to the engine with its time; twice for more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    /// Data for programs instead of text for people
+    #[arg(long, global = true)]
+    json: bool,
+    /// When to colour; `NO_COLOR` and `CLICOLOR_FORCE` are obeyed
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    color: When,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum When {
+    /// On a terminal
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Init(init::InitArgs),
+    Check(check::CheckArgs),
+    Plan(plan::PlanArgs),
+    Apply(apply::ApplyArgs),
+    Drift(drift::DriftArgs),
+    #[command(visible_alias = "up")]
+    Start(start::StartArgs),
+    Stop(stop::StopArgs),
+    Restart(restart::RestartArgs),
+    #[command(visible_alias = "down")]
+    Destroy(destroy::DestroyArgs),
+    Status(status::StatusArgs),
+    Logs(logs::LogsArgs),
+    Exec(exec::ExecArgs),
+    Urls(urls::UrlsArgs),
+    Explain(explain::ExplainArgs),
+    Graph(graph::GraphArgs),
+    Secret(secret::SecretArgs),
+    Completion(completion::CompletionArgs),
+    Version(version::VersionArgs),
+    Help(help::HelpArgs),
+}
+
+/// What every command is given.
+struct Context {
+    globals: Globals,
+    ui: Ui,
+    interrupt: Interrupt,
+}
+
+/// Reads the command line and does what it says.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refused(&error).into(),
+    };
+    let ui = Ui::new(&cli.globals);
+    trace(cli.globals.verbose);
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            Error::of(Exit::Internal, &error).attempting("cannot start").show(&ui);
+            return Exit::Internal.into();
+        }
+    };
+    let exit = runtime.block_on(run(cli, ui));
+    // A thread that still waits for a line on the terminal must not keep the program.
+    runtime.shutdown_background();
+    exit.into()
+}
+
+async fn run(cli: Cli, ui: Ui) -> Exit {
+    let Cli { globals, command } = cli;
+    let context = Context { globals, ui, interrupt: Interrupt::default() };
+    let done = tokio::select! {
+        done = command.run(&context) => done,
+        () = context.interrupt.leave(&ui) => return Exit::Interrupted,
+    };
+    done.unwrap_or_else(|error| {
+        error.show(&ui);
+        error.exit()
+    })
+}
+
+impl Command {
+    async fn run(self, context: &Context) -> Result<Exit, Error> {
+        match self {
+            Self::Init(args) => init::run(&args, context),
+            Self::Check(args) => check::run(&args, context),
+            Self::Plan(args) => plan::run(&args, context).await,
+            Self::Apply(args) => apply::run(&args, context).await,
+            Self::Drift(args) => drift::run(&args, context).await,
+            Self::Start(args) => start::run(&args, context).await,
+            Self::Stop(args) => stop::run(&args, context).await,
+            Self::Restart(args) => restart::run(&args, context).await,
+            Self::Destroy(args) => destroy::run(&args, context).await,
+            Self::Status(args) => status::run(&args, context).await,
+            Self::Logs(args) => logs::run(&args, context).await,
+            Self::Exec(args) => exec::run(&args, context).await,
+            Self::Urls(args) => urls::run(&args, context),
+            Self::Explain(args) => explain::run(&args, context),
+            Self::Graph(args) => graph::run(&args, context),
+            Self::Secret(args) => secret::run(&args, context),
+            Self::Completion(args) => Ok(completion::run(&args, context)),
+            Self::Version(args) => version::run(&args, context).await,
+            Self::Help(args) => help::run(&args, context),
+        }
+    }
+}
+
+/// Says what clap has to say: help and version are results, the rest is a mistake of the command line.
+fn refused(error: &clap::Error) -> Exit {
+    // A reader that has gone away is no error.
+    let _ = error.print();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Done,
+        _ => Exit::Usage,
+    }
+}
+
+/// Sends traces to the error output, from `-v` on.
+fn trace(verbose: u8) {
+    let filter = match verbose {
+        0 => return,
+        1 => "nself=debug",
+        _ => "nself=trace,bollard=debug",
+    };
+    let colour = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(colour)
+        .with_target(false)
+        .init();
+}
+
+/// Returns the definition of the whole command line.
+fn definition() -> clap::Command {
+    Cli::command()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_definition_is_consistent() {
+        super::definition().debug_assert();
+    }
+}

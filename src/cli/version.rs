@@ -1,0 +1,66 @@
+//! `nself version`
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::{
+    engine::{Observe as _, docker::Docker},
+    model::Keyring,
+    observed::Request,
+    report,
+};
+
+use super::{Context, Error, Exit, address, place};
+
+/// Show the version, and the engine it would use
+///
+/// An engine that does not answer is said to be so, and is no failure.
+#[derive(Debug, Args)]
+#[command(before_help = "Examples:
+  nself version                this program and the engine
+  nself version --json         for bug reports and programs
+  nself --version              only this program")]
+pub(super) struct VersionArgs {}
+
+#[derive(Serialize)]
+struct Versions {
+    version: &'static str,
+    engine: EngineVersion,
+}
+
+#[derive(Serialize)]
+struct EngineVersion {
+    address: String,
+    chosen_by: String,
+    name: Option<String>,
+    api: Option<String>,
+    error: Option<String>,
+}
+
+pub(super) async fn run(_: &VersionArgs, context: &Context) -> Result<Exit, Error> {
+    let flag = context.globals.engine.as_deref();
+    let choice = address::choose(flag, None, &place::variables());
+    let facts = match Docker::connect(&choice.address, Keyring::default()).await {
+        Ok(engine) => engine.observe(&Request::default()).await.map(|seen| seen.engine),
+        Err(error) => Err(error),
+    };
+    let (name, api, error) = match facts {
+        Ok(facts) => (Some(facts.name), Some(facts.api), None),
+        Err(error) => (None, None, Some(error.to_string())),
+    };
+    let versions = Versions {
+        version: env!("CARGO_PKG_VERSION"),
+        engine: EngineVersion { address: choice.address, chosen_by: choice.by, name, api, error },
+    };
+    if context.ui.json {
+        context.ui.data(&report::json::text(&versions));
+    }
+    let engine = &versions.engine;
+    let answer = match (&engine.name, &engine.api) {
+        (Some(name), Some(api)) => format!("{name}, API {api}"),
+        _ => engine.error.clone().unwrap_or_default(),
+    };
+    let (version, address, by) = (versions.version, &engine.address, &engine.chosen_by);
+    context.ui.print(&format!("nself {version}\nengine {answer}\n  at {address} ({by})\n"));
+    Ok(Exit::Done)
+}
