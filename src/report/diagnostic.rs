@@ -1,14 +1,14 @@
 //! Diagnostics: under the lines they are about, or as JSON.
 
-use std::{borrow::Cow, fmt::Write as _, ops::Range, sync::Arc};
+use std::{fmt::Write as _, ops::Range, sync::Arc};
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use serde_json::{Value, json};
 
-use crate::{
-    model::{Diagnostic, Label, Severity, Span},
-    spec::Source,
-};
+use crate::model::{Diagnostic, Label, Severity, Span};
+
+/// The texts that diagnostics point into, by file name.
+pub type Sources = [(Arc<str>, String)];
 
 /// Whether text carries colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub enum Colour {
 
 /// Returns the diagnostics one below the other, each with the lines it is about, and a last line that
 /// counts them. Empty without any.
-pub fn text(diagnostics: &[Diagnostic], sources: &[Source], colour: Colour) -> String {
+pub fn text(diagnostics: &[Diagnostic], sources: &Sources, colour: Colour) -> String {
     if diagnostics.is_empty() {
         return String::new();
     }
@@ -41,7 +41,7 @@ pub fn text(diagnostics: &[Diagnostic], sources: &[Source], colour: Colour) -> S
 }
 
 /// Returns the diagnostics as an array of objects.
-pub fn json(diagnostics: &[Diagnostic], sources: &[Source]) -> Value {
+pub fn json(diagnostics: &[Diagnostic], sources: &Sources) -> Value {
     let sheets: Vec<_> = sources.iter().map(Sheet::new).collect();
     let label = |label: &Label| {
         let position = |offset| {
@@ -166,13 +166,12 @@ impl<'a> Piece<'a> {
 /// A file with the places where its lines begin.
 struct Sheet<'a> {
     name: &'a Arc<str>,
-    text: Cow<'a, str>,
+    text: &'a str,
     lines: Vec<usize>,
 }
 
 impl<'a> Sheet<'a> {
-    fn new(source: &'a Source) -> Self {
-        let (name, text) = (&source.name, source.text());
+    fn new((name, text): &'a (Arc<str>, String)) -> Self {
         let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
         let lines = std::iter::once(0).chain(breaks.map(|(index, _)| index + 1)).collect();
         Self { name, text, lines }
@@ -209,8 +208,8 @@ mod tests {
     use super::*;
     use crate::model::Origin;
 
-    fn sources() -> Vec<Source> {
-        vec![Source::new("nself.toml", "a = 1\nimagee = \"ü\"\n")]
+    fn sources() -> Vec<(Arc<str>, String)> {
+        vec![("nself.toml".into(), "a = 1\nimagee = \"ü\"\n".into())]
     }
 
     fn problem(span: Span) -> Diagnostic {

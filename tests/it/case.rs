@@ -7,6 +7,7 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use nself::spec::{Input, Source};
@@ -53,9 +54,10 @@ pub(crate) fn each_input(folder: &str, mut look: impl FnMut(&Input)) {
     }
 }
 
-/// Returns the files of a case.
-pub(crate) fn sources(input: &Input) -> Vec<Source> {
-    std::iter::once(&input.main).chain(&input.overlay).cloned().collect()
+/// Returns the texts of a case by file name.
+pub(crate) fn sources(input: &Input) -> Vec<(Arc<str>, String)> {
+    let files = [Some(&input.main), input.overlay.as_ref()].into_iter().flatten();
+    files.map(|source| (source.name.clone(), source.text().into_owned())).collect()
 }
 
 /// Returns the cases of a folder below `tests/it`.
