@@ -318,8 +318,8 @@ impl Container {
         }
         for (network, Attachment { aliases, ipv4 }) in networks {
             all.insert(Field::Network.key(network), Value::Plain("attached".into()));
-            // Engines make the host name an alias where a container is connected, and not where it is
-            // created. So that it answers to one set of names, it is asked for everywhere.
+            // Engines make the host name an alias at one moment or another: when a container is connected,
+            // or when it starts. Asked for everywhere, it is the same at all times.
             let names: BTreeSet<&String> = aliases.iter().chain(hostname).collect();
             if !names.is_empty() {
                 all.insert(Field::Alias.key(network), Value::Plain(list(names)));

@@ -3,6 +3,7 @@
 
 mod containers;
 mod docker;
+mod facts;
 mod fields;
 mod files;
 mod images;

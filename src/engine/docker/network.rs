@@ -106,7 +106,7 @@ impl Docker {
                 place.texts("Aliases").into_iter().filter(|alias| alias != short).collect();
             let at = place.text("NetworkID");
             let same_place =
-                live == *aliases && place.object("IPAMConfig").text("IPv4Address") == *ipv4;
+                live == wanted && place.object("IPAMConfig").text("IPv4Address") == *ipv4;
             // A container that never ran may have its place noted by name only.
             if same_place && at.as_ref().is_none_or(|at| *at == id) {
                 return Ok(());
