@@ -73,8 +73,8 @@ async fn a_place_on_a_removed_network_is_taken_anew() {
 }
 
 /// Options to remove a container whatever it does.
-pub fn force() -> Option<bollard::query_parameters::RemoveContainerOptions> {
-    Some(bollard::query_parameters::RemoveContainerOptionsBuilder::new().force(true).build())
+pub fn force() -> bollard::query_parameters::RemoveContainerOptions {
+    bollard::query_parameters::RemoveContainerOptionsBuilder::new().force(true).build()
 }
 
 #[tokio::test]

@@ -44,10 +44,10 @@ async fn inspect(api: &Api, name: &str) -> ContainerInspectResponse {
     api.inspect_container(name, None).await.unwrap()
 }
 
-async fn network(api: &Api, prefix: &str) -> String {
+async fn network(api: &Api, prefix: &str, name: &str) -> String {
     let id = nself::model::ResourceId::Network("fact".into());
     let request = NetworkCreateRequest {
-        name: format!("{prefix}-net"),
+        name: format!("{prefix}-{name}"),
         labels: Some(labels(prefix, &id).into_iter().collect()),
         ..NetworkCreateRequest::default()
     };
@@ -125,7 +125,8 @@ async fn updates_leave_out_what_they_cannot_do() {
 async fn two_networks_of_one_name_are_possible_and_refused_by_us() {
     on_docker(|engine, prefix| async move {
         let api = api();
-        let (first, second) = (network(&api, &prefix).await, network(&api, &prefix).await);
+        let (first, second) =
+            (network(&api, &prefix, "net").await, network(&api, &prefix, "net").await);
         assert_ne!(first, second);
         let network = make::network(&format!("{prefix}-net"));
         let kind = refused(&engine, make::network_creation(&prefix, &network)).await;
@@ -145,7 +146,8 @@ async fn two_networks_of_one_name_are_possible_and_refused_by_us() {
 async fn an_id_beside_the_name_tells_networks_apart() {
     on_docker(|_, prefix| async move {
         let api = api();
-        let (wanted, _) = (network(&api, &prefix).await, network(&api, &prefix).await);
+        let (wanted, _) =
+            (network(&api, &prefix, "net").await, network(&api, &prefix, "net").await);
         let name = format!("{prefix}-net");
         let mut pinned = body(&prefix, on(&name));
         let place = EndpointSettings { network_id: Some(wanted.clone()), ..Default::default() };
@@ -168,9 +170,8 @@ async fn places_are_given_one_by_one_and_gain_names() {
     on_docker(|_, prefix| async move {
         let api = api();
         let (a, b) = (format!("{prefix}-net"), format!("{prefix}-b"));
-        network(&api, &prefix).await;
-        network(&api, &b).await;
-        let b = format!("{b}-net");
+        network(&api, &prefix, "net").await;
+        network(&api, &prefix, "b").await;
         let mut two = body(&prefix, on(&a));
         let places = [&a, &b].map(|name| (name.clone(), EndpointSettings::default()));
         two.networking_config = Some(NetworkingConfig { endpoints_config: Some(places.into()) });
@@ -196,9 +197,6 @@ async fn places_are_given_one_by_one_and_gain_names() {
         assert_eq!(aliases(&b).await, gained);
         api.start_container(&name, None).await.unwrap();
         assert_eq!(aliases(&a).await, gained);
-        // Not of this project, so not cleaned up with it.
-        api.remove_container(&name, super::docker::force()).await.unwrap();
-        api.remove_network(&b).await.unwrap();
     })
     .await;
 }
@@ -207,7 +205,7 @@ async fn places_are_given_one_by_one_and_gain_names() {
 async fn ports_are_published_only_when_exposed_and_not_on_internal_networks() {
     on_docker(|_, prefix| async move {
         let api = api();
-        network(&api, &prefix).await;
+        network(&api, &prefix, "net").await;
         let name = format!("{prefix}-a");
         let binding = PortBinding { host_ip: Some("127.0.0.1".into()), host_port: None };
         let mut host = on(&format!("{prefix}-net"));
@@ -336,7 +334,7 @@ async fn a_missing_volume_is_made_by_mounting_it() {
         host.mounts = Some(vec![mount]);
         create(&api, &format!("{prefix}-a"), body(&prefix, host)).await.unwrap();
         assert!(api.inspect_volume(&name).await.unwrap().labels.is_empty());
-        api.remove_container(&format!("{prefix}-a"), super::docker::force()).await.unwrap();
+        api.remove_container(&format!("{prefix}-a"), Some(super::docker::force())).await.unwrap();
         api.remove_volume(&name, None::<bollard::query_parameters::RemoveVolumeOptions>)
             .await
             .unwrap();
@@ -348,14 +346,14 @@ async fn a_missing_volume_is_made_by_mounting_it() {
 async fn a_removed_network_fails_the_next_start() {
     on_docker(|engine, prefix| async move {
         let api = api();
-        let id = network(&api, &prefix).await;
+        let id = network(&api, &prefix, "net").await;
         let name = format!("{prefix}-a");
         create(&api, &name, body(&prefix, on(&format!("{prefix}-net")))).await.unwrap();
         api.start_container(&name, None).await.unwrap();
         run(&engine, Op::Stop { container: named(&name), grace: Some(nself::model::Millis(0)) })
             .await;
         api.remove_network(&id).await.unwrap();
-        network(&api, &prefix).await;
+        network(&api, &prefix, "net").await;
         let started = api.start_container(&name, None).await.unwrap_err();
         assert_eq!(answer(started).0, 404);
     })
