@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     desired::{Desired, Ignore, ImageOrigin, Path, Resource, Value},
     model::{Keyring, Origin, ResourceId},
-    observed::{Applied, Mark, Observed, Record},
+    observed::{Applied, Mark, Observed, Owner, Record},
 };
 
 /// Compares what should be with what is.
@@ -57,10 +57,20 @@ impl Look<'_> {
     /// Returns who is behind a resource being absent although wanted.
     fn mover_of_absence(&self, id: &ResourceId) -> Mover {
         match self.record {
+            // Where nothing of ours is there either, this is the first apply.
+            None if self.is_new() => Mover::You,
             None => Mover::Unknown,
             Some(record) if record.resources.contains(id) => Mover::Drift,
             Some(_) => Mover::You,
         }
+    }
+
+    fn is_new(&self) -> bool {
+        let Observed { containers, networks, volumes, .. } = self.observed;
+        let mut owners = containers.iter().map(|seen| &seen.owner);
+        !owners.any(Owner::is_ours)
+            && !networks.iter().any(|seen| seen.owner.is_ours())
+            && !volumes.iter().any(|seen| seen.owner.is_ours())
     }
 
     /// Returns who is behind a resource being there although not wanted.
