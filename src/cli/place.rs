@@ -74,5 +74,5 @@ fn authority(variables: &BTreeMap<String, String>) -> PathBuf {
         .filter(|path| path.is_absolute())
         .or_else(|| Some(set("HOME")?.join(".local/share")))
         .unwrap_or_else(|| PathBuf::from("/var/lib"));
-    data.join("nself").join("authority")
+    data.join("nself").join("ca")
 }

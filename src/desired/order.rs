@@ -113,20 +113,20 @@ mod tests {
         desired
     }
 
-    fn names(ids: Vec<ResourceId>) -> Vec<String> {
+    fn names(ids: &[ResourceId]) -> Vec<String> {
         ids.iter().map(ToString::to_string).collect()
     }
 
     #[test]
     fn each_comes_after_what_it_waits_for() {
         let order = desired(&[("a", "d"), ("b", "a"), ("c", "d")]).order().unwrap();
-        assert_eq!(names(order), ["network/d", "network/a", "network/b", "network/c"]);
+        assert_eq!(names(&order), ["network/d", "network/a", "network/b", "network/c"]);
     }
 
     #[test]
     fn a_circle_is_shown_as_one() {
         let circle =
             desired(&[("a", "b"), ("b", "c"), ("c", "b"), ("d", "d")]).order().unwrap_err();
-        assert_eq!(names(circle), ["network/b", "network/c", "network/b"]);
+        assert_eq!(names(&circle), ["network/b", "network/c", "network/b"]);
     }
 }

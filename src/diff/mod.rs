@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     desired::{Desired, Ignore, ImageOrigin, Path, Resource, Value},
     model::{Keyring, Origin, ResourceId},
-    observed::{Applied, Mark, Observed, Record},
+    observed::{Applied, Mark, Observed, Owner, Record},
 };
 
 /// Compares what should be with what is.
@@ -57,10 +57,20 @@ impl Look<'_> {
     /// Returns who is behind a resource being absent although wanted.
     fn mover_of_absence(&self, id: &ResourceId) -> Mover {
         match self.record {
+            // Where nothing of ours is there either, this is the first apply.
+            None if self.is_new() => Mover::You,
             None => Mover::Unknown,
             Some(record) if record.resources.contains(id) => Mover::Drift,
             Some(_) => Mover::You,
         }
+    }
+
+    fn is_new(&self) -> bool {
+        let Observed { containers, networks, volumes, .. } = self.observed;
+        let mut owners = containers.iter().map(|seen| &seen.owner);
+        !owners.any(Owner::is_ours)
+            && !networks.iter().any(|seen| seen.owner.is_ours())
+            && !volumes.iter().any(|seen| seen.owner.is_ours())
     }
 
     /// Returns who is behind a resource being there although not wanted.
@@ -122,15 +132,25 @@ impl<'a> Last<'a> {
         Self { label, in_place }
     }
 
-    /// Returns what is remembered of `path`: `None` if nothing is, `Some(None)` if it was not set.
-    fn get(&self, path: &Path) -> Option<Option<&'a Mark>> {
-        if let Some(in_place) = self.in_place
-            && effect(path.field) == Effect::InPlace
-        {
-            return Some(in_place.0.get(path));
+    /// Returns what is remembered of `path`.
+    fn get(&self, path: &Path) -> Remembered<'a> {
+        let in_place = self.in_place.filter(|_| effect(path.field) == Effect::InPlace);
+        match in_place.or(self.label) {
+            None => Remembered::Nothing,
+            Some(applied) => applied.0.get(path).map_or(Remembered::Unset, Remembered::Set),
         }
-        self.label.map(|label| label.0.get(path))
     }
+}
+
+/// What is remembered of one path.
+#[derive(Clone, Copy)]
+enum Remembered<'a> {
+    /// Nothing: there is no memory to look into.
+    Nothing,
+    /// That it was not set.
+    Unset,
+    /// Its value.
+    Set(&'a Mark),
 }
 
 /// Compares the wanted and live values of one resource over all paths of either.
@@ -156,11 +176,9 @@ fn compare_fields(
 fn shown(value: &Value, look: &Look<'_>) -> Shown {
     match value {
         Value::Plain(text) => Shown::Plain(text.clone()),
-        Value::Secret(text) => look
-            .keyring
-            .reveal(text)
-            .and_then(|value| look.keyring.fingerprint(value.expose()))
-            .map_or(Shown::SecretToCome, Shown::Secret),
+        Value::Secret(text) => {
+            look.keyring.fingerprint_of(text).map_or(Shown::SecretToCome, Shown::Secret)
+        }
     }
 }
 

@@ -234,7 +234,8 @@ mod tests {
 
     #[test]
     fn odd_spans_do_no_harm() {
-        for span in [0..0, 17..18, 18..17, 19..999, 500..600] {
+        let backwards = Span { start: 18, end: 17 };
+        for span in [0..0, 17..18, backwards, 19..999, 500..600] {
             text(&[problem(span.clone())], &sources(), Colour::Ansi);
             json(&[problem(span)], &sources());
         }

@@ -71,8 +71,8 @@ fn root(need: Need) -> Value {
             "services": services,
             "gateway": named("gateway", Gateway::keys()),
             "images": named("images", Images::keys()),
-            "variables": map(table(Variable::keys(), need)),
-            "secrets": map(table(SecretRule::keys(), need)),
+            "variables": map(&table(Variable::keys(), need)),
+            "secrets": map(&table(SecretRule::keys(), need)),
             "ignore": { "type": "array", "items": table(IgnoreRule::keys(), Need::Whole) },
             "engine": {
                 "description": "The engine's address, such as \"ssh://deploy@203.0.113.7\".",
@@ -165,7 +165,7 @@ fn one(key: &Key, need: Need) -> Value {
     schema
 }
 
-fn map(values: Value) -> Value {
+fn map(values: &Value) -> Value {
     json!({ "type": "object", "additionalProperties": values })
 }
 
@@ -177,7 +177,7 @@ fn of(shape: &Shape, need: Need) -> Value {
         Shape::Number => json!({ "type": "number" }),
         Shape::Boolean => json!({ "type": "boolean" }),
         Shape::List(item) => json!({ "type": "array", "items": of(item, need) }),
-        Shape::Map(value) => map(of(value, need)),
+        Shape::Map(value) => map(&of(value, need)),
         Shape::Table(keys) => table(keys.iter().cloned(), need),
         Shape::Either(shapes) => {
             json!({ "anyOf": shapes.iter().map(|shape| of(shape, need)).collect::<Vec<_>>() })

@@ -45,7 +45,7 @@ table! {
         pub route: Option<Sourced<RouteName>>,
         /// How many containers. Default: 1.
         pub replicas: Option<Sourced<u16>>,
-        /// Environment variables. May hold references such as ${postgres.url} or ${secret.jwt_key}.
+        /// Environment variables. May hold references such as `${postgres.url}` or `${secret.jwt_key}`.
         pub env: BTreeMap<EnvName, Sourced<Template>>,
         /// The command, instead of the image's own.
         pub command: Option<Sourced<Vec<String>>>,
@@ -292,7 +292,7 @@ table! {
 }
 
 table! {
-    /// `[variables]`: NAME = { from_env = "X", default = "y" } or { value = "z" }
+    /// `[variables]`: `NAME = { from_env = "X", default = "y" }` or `{ value = "z" }`
     pub struct Variable {
         /// The variable of the process environment that it takes its value from.
         pub from_env: Option<Sourced<EnvName>>,

@@ -185,11 +185,10 @@ fn refused(reference: &Reference, here: &Origin, place: Where) -> Diagnostic {
                 | Reference::ProjectDomain => "here only variables can be referred to",
             };
             let problem = Diagnostic::error("reference-not-here", message).at(here, "");
-            match place {
-                Where::Command => {
-                    problem.help("put it in `env` and let the command read it from there")
-                }
-                Where::Elsewhere => problem,
+            if place == Where::Command {
+                problem.help("put it in `env` and let the command read it from there")
+            } else {
+                problem
             }
         }
     }
@@ -208,13 +207,13 @@ pub(super) fn resolve(
             Reference::Offer { .. } | Reference::Secret(_) => continue,
             Reference::ProjectName => name.to_owned(),
             Reference::ProjectDomain => domain.to_owned(),
-            Reference::Variable(name) => match values.get(name) {
-                Some(value) => value.value.clone(),
-                None => {
+            Reference::Variable(name) => {
+                let Some(value) = values.get(name) else {
                     problems.push(unknown(name, place, values));
                     continue;
-                }
-            },
+                };
+                value.value.clone()
+            }
         };
         *part = TemplatePart::Plain(text);
     }

@@ -13,7 +13,7 @@ use std::{
 use nself::spec::{Input, Source};
 
 /// Runs `show` on every case of a folder below `tests/it`.
-pub fn each(folder: &str, mut show: impl FnMut(&Input) -> String) {
+pub(crate) fn each(folder: &str, mut show: impl FnMut(&Input) -> String) {
     let cases = paths(folder);
     let differs = |path: &PathBuf| {
         let shown = show(&input(path));
@@ -24,7 +24,7 @@ pub fn each(folder: &str, mut show: impl FnMut(&Input) -> String) {
 }
 
 /// Compares `shown` with a file below `tests/it`.
-pub fn compare(file: &str, shown: &str) {
+pub(crate) fn compare(file: &str, shown: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it").join(file);
     if let Some(difference) = difference(&path, shown) {
         panic!("{difference}");
@@ -42,25 +42,26 @@ fn difference(path: &Path, shown: &str) -> Option<String> {
 }
 
 /// Returns one case of a folder below `tests/it`.
-pub fn named(folder: &str, name: &str) -> Input {
+pub(crate) fn named(folder: &str, name: &str) -> Input {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it").join(folder);
     input(&folder.join(name).with_extension("toml"))
 }
 
 /// Runs `look` on every case of a folder below `tests/it`.
-pub fn each_input(folder: &str, mut look: impl FnMut(&Input)) {
+pub(crate) fn each_input(folder: &str, mut look: impl FnMut(&Input)) {
     for case in paths(folder) {
         look(&input(&case));
     }
 }
 
 /// Returns the texts of a case by file name.
-pub fn sources(input: &Input) -> Vec<(Arc<str>, String)> {
+pub(crate) fn sources(input: &Input) -> Vec<(Arc<str>, String)> {
     let files = [Some(&input.main), input.overlay.as_ref()].into_iter().flatten();
     files.map(|source| (source.name.clone(), source.text().into_owned())).collect()
 }
 
-fn paths(folder: &str) -> Vec<PathBuf> {
+/// Returns the cases of a folder below `tests/it`.
+pub(crate) fn paths(folder: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it").join(folder);
     let mut cases: Vec<_> = fs::read_dir(&folder)
         .unwrap()
@@ -73,7 +74,7 @@ fn paths(folder: &str) -> Vec<PathBuf> {
 }
 
 /// Reads one case.
-pub fn input(path: &Path) -> Input {
+pub(crate) fn input(path: &Path) -> Input {
     let bytes = fs::read(path).unwrap();
     let text = String::from_utf8_lossy(&bytes).into_owned();
     let header = |key: &str| {

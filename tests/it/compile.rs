@@ -1,12 +1,15 @@
 //! Configurations and what should exist because of them.
 
-use std::fmt::Write as _;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
 
 use nself::{
     desired::{self, Compiled, Desired, Facts, Field, SecretNeed, Value},
-    model::{Digest, Part, Text},
+    model::{Digest, Part, ResourceId, Text},
     report::diagnostic::{Colour, text},
-    spec::{Input, Parsed, Spec, parse},
+    spec::{Input, Parsed, Source, Spec, parse},
 };
 
 use crate::case;
@@ -31,7 +34,7 @@ fn compiled_configurations() {
 
 /// Returns the world as these tests see it: every folder can be read but `services/missing`, and it is
 /// the 23rd of November 2026.
-pub fn facts(spec: &Spec) -> Facts {
+pub(crate) fn facts(spec: &Spec) -> Facts {
     let builds = spec.services.iter().filter_map(|(name, service)| {
         let build = service.settings.build.as_ref()?;
         let digest = Digest::of(build.value.context.as_bytes());
@@ -45,7 +48,7 @@ pub fn facts(spec: &Spec) -> Facts {
     }
 }
 
-pub fn compile(input: &Input) -> Desired {
+pub(crate) fn compile(input: &Input) -> Desired {
     let spec = parse(input).unwrap().spec;
     let Compiled { desired, .. } = desired::compile(&spec, &facts(&spec)).unwrap();
     assert_eq!(desired::check(&desired), []);
@@ -113,4 +116,69 @@ fn secret(text: &Text) -> String {
             Part::Secret(name, encoding) => format!("<{name} {encoding:?}>"),
         })
         .collect()
+}
+
+fn small(text: &str) -> Spec {
+    let input = Input {
+        main: Source::new("nself.toml", text),
+        overlay: None,
+        environment: None,
+        process: BTreeMap::new(),
+    };
+    parse(&input).unwrap().spec
+}
+
+/// Returns the images of a project that builds them itself.
+fn built(images: &str, facts: &Facts) -> Vec<String> {
+    let project = "[project]\nname = \"x\"\n[services.redis]\n[services.mailpit]\n";
+    let spec = small(&format!("{project}[images]\nsource = \"build\"\n{images}"));
+    let desired = desired::compile(&spec, facts).unwrap().desired;
+    assert_eq!(desired::check(&desired), []);
+    let images = desired.resources.iter().filter_map(|(id, resource)| match resource {
+        desired::Resource::Image(desired::Image { origin, .. }) => {
+            let desired::ImageOrigin::Build(build) = origin else { panic!("{id} is pulled") };
+            let desired::BuildContext::Recipe(files) = &build.context else { panic!("{id}") };
+            assert!(files.contains_key("Dockerfile") && files.contains_key("ca-bundle.crt"));
+            assert!(build.args.contains_key("BASE"));
+            Some(id.to_string())
+        }
+        _ => None,
+    });
+    images.collect()
+}
+
+#[test]
+fn recipes_are_built_anew_when_what_goes_in_changes() {
+    let plain = built("", &Facts::default());
+    assert_eq!(plain.len(), 3, "{plain:?}");
+    assert!(plain[2].starts_with("image/nself/redis:7-"), "{plain:?}");
+    assert_eq!(plain, built("", &Facts::default()));
+    let other_base = built("base = \"debian:trixie-slim\"\n", &Facts::default());
+    let bundle = built("", &Facts { ca_bundle: "PEM".into(), ..Facts::default() });
+    for other in [other_base, bundle] {
+        assert!(plain.iter().zip(&other).all(|(one, other)| one != other), "{other:?}");
+    }
+}
+
+#[test]
+fn two_instances_share_no_name() {
+    let text = |instance: &str| {
+        format!("[project]\nname = \"x\"\n{instance}[services.redis]\n[services.mailpit]\n")
+    };
+    let names = |instance: &str| {
+        let spec = small(&text(instance));
+        let desired = desired::compile(&spec, &Facts::default()).unwrap().desired;
+        let ids = desired.resources.into_keys();
+        ids.filter(|id| !matches!(id, ResourceId::Image(_))).collect::<BTreeSet<_>>()
+    };
+    assert!(names("").is_disjoint(&names("instance = \"preview\"\n")));
+}
+
+#[test]
+fn stopped_services_stay_stopped() {
+    let spec = small("[project]\nname = \"x\"\n[services.redis]\n");
+    let suspended = BTreeSet::from(["redis".parse().unwrap()]);
+    let facts = Facts { suspended, ..Facts::default() };
+    let desired = desired::compile(&spec, &facts).unwrap().desired;
+    assert_eq!(desired.container("x-redis").unwrap().phase, desired::Phase::Suspended);
 }

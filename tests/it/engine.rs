@@ -3,6 +3,7 @@
 
 mod containers;
 mod docker;
+mod facts;
 mod fields;
 mod files;
 mod images;
@@ -65,6 +66,7 @@ contract! {
         nameless_volumes_are_carried_over
         a_foreign_one_is_seen_only_when_named
         a_missing_container_is_not_found
+        a_signal_arrives
     }
     networks {
         making_one_twice_keeps_it

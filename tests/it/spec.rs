@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use proptest::prelude::*;
+
 use nself::{
     desired,
     report::diagnostic::{Colour, text},
@@ -62,6 +64,42 @@ fn codes(folder: &std::path::Path, found: &mut BTreeSet<String>) {
                 }
             }
         }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
+
+    /// Whatever a file turns into by accident: nothing panics, mistakes can be shown, and what passes
+    /// compiles to something that holds together or is refused.
+    #[test]
+    fn damaged_files_do_no_harm(
+        case in any::<prop::sample::Index>(),
+        cuts in prop::collection::vec(
+            (any::<prop::sample::Index>(), 0..40_usize, "[\\[\\]{}=.,$#a-z0-9\"'\n ü-]{0,12}"),
+            1..4,
+        ),
+    ) {
+        let paths = [case::paths("spec"), case::paths("compile")].concat();
+        let mut input = case::input(&paths[case.index(paths.len())]);
+        let mut bytes = input.main.bytes.clone();
+        for (at, length, instead) in cuts {
+            let start = at.index(bytes.len() + 1);
+            let end = (start + length).min(bytes.len());
+            bytes.splice(start..end, instead.bytes());
+        }
+        input.main.bytes = bytes;
+        let problems = match parse(&input) {
+            Ok(parsed) => match desired::compile(&parsed.spec, &compile::facts(&parsed.spec)) {
+                Ok(compiled) => {
+                    prop_assert_eq!(desired::check(&compiled.desired), []);
+                    compiled.warnings
+                }
+                Err(problems) => problems,
+            },
+            Err(problems) => problems,
+        };
+        text(&problems, &case::sources(&input), Colour::Ansi);
     }
 }
 

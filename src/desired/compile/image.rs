@@ -73,7 +73,8 @@ fn built(draft: &mut Draft<'_>, name: &ServiceName, build: &Sourced<spec::Build>
         target: target.clone(),
     };
     let build = Build { context, digest, args: args.clone(), effort: String::new() };
-    image(&repository, build.digest.short().to_owned(), build)
+    let tag = build.digest.short().to_owned();
+    image(&repository, &tag, build)
 }
 
 fn of_kind(draft: &Draft<'_>, kind: &Kind, context: &Context<'_>) -> Option<Image> {
@@ -101,7 +102,7 @@ fn from_recipe(draft: &Draft<'_>, kind: &Kind, recipe: &Recipe) -> Option<Image>
     let tag = format!("{}-{}", recipe.version, digest.short());
     let effort = recipe.effort.to_owned();
     let build = Build { context: BuildContext::Recipe(files), digest, args, effort };
-    image(&format!("nself/{}", kind.name), tag, build)
+    image(&format!("nself/{}", kind.name), &tag, build)
 }
 
 fn digest<'a>(args: &BTreeMap<String, String>, rest: impl IntoIterator<Item = &'a str>) -> Digest {
@@ -114,7 +115,7 @@ fn digest<'a>(args: &BTreeMap<String, String>, rest: impl IntoIterator<Item = &'
     Digest::of_parts(parts)
 }
 
-fn image(repository: &str, tag: String, build: Build) -> Option<Image> {
-    let reference = ImageRef::tagged(repository, &tag).ok()?;
+fn image(repository: &str, tag: &str, build: Build) -> Option<Image> {
+    let reference = ImageRef::tagged(repository, tag).ok()?;
     Some(Image { reference, origin: ImageOrigin::Build(build) })
 }

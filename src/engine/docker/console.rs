@@ -46,7 +46,7 @@ impl Console for Docker {
         let ended = pieces.map_ok(Some).chain(stream::once(async { Ok(None) }));
         let lines = ended.scan(Lines::new(name, has_times), |lines, piece| {
             let taken: Vec<Result<LogLine, Error>> = match piece {
-                Ok(Some(piece)) => lines.take(piece).into_iter().map(Ok).collect(),
+                Ok(Some(piece)) => lines.take(&piece).into_iter().map(Ok).collect(),
                 Ok(None) => lines.rest().into_iter().map(Ok).collect(),
                 Err(error) => vec![Err(error)],
             };
@@ -171,7 +171,7 @@ impl Lines {
         Self { container, has_times, begun: Default::default() }
     }
 
-    fn take(&mut self, piece: LogOutput) -> Vec<LogLine> {
+    fn take(&mut self, piece: &LogOutput) -> Vec<LogLine> {
         let is_error = matches!(piece, LogOutput::StdErr { .. });
         let text = String::from_utf8_lossy(piece.as_ref()).into_owned();
         let mut begun = std::mem::take(&mut self.begun[usize::from(is_error)]);

@@ -106,10 +106,8 @@ impl Docker {
     /// Removes a container whatever it does; volumes stay.
     pub(super) async fn remove_by_id(&self, id: &str, what: &str) -> Result<(), Error> {
         let options = RemoveContainerOptionsBuilder::new().force(true).build();
-        let error = match refusal::found(self.api.remove_container(id, Some(options)).await) {
-            Ok(_) => return Ok(()),
-            Err(error) => error,
-        };
+        let removed = self.api.remove_container(id, Some(options)).await;
+        let Err(error) = refusal::found(removed) else { return Ok(()) };
         if !error.to_string().contains("already in progress") {
             return Err(self.refused(what, &error));
         }

@@ -67,6 +67,7 @@ impl Docker {
         Ok(())
     }
 
+    #[expect(clippy::too_many_lines, reason = "one line a field, all in one place")]
     fn container_body(
         &self,
         container: &Container,

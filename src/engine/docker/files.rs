@@ -55,8 +55,8 @@ impl Docker {
         for (path, File { content, mode }) in files {
             let content = self.reveal(content)?;
             let path = format!("{digest}/{path}");
-            let packed = packer.file(&path, content.expose().as_bytes(), *mode);
-            packed.map_err(|error| self.packing(&what, &error))?;
+            let added = packer.file(&path, content.expose().as_bytes(), *mode);
+            added.map_err(|error| self.packing(&what, &error))?;
         }
         let archive = packer.finish().map_err(|error| self.packing(&what, &error))?;
         let helper = self.helper(volume, &what).await?;

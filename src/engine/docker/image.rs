@@ -26,7 +26,7 @@ const LAST_LINES: usize = 30;
 const PIECE: usize = 64 * 1024;
 const PIECES: usize = 8;
 /// A build answers when its first step begins, which is after the whole context has arrived.
-const ARRIVAL: std::time::Duration = std::time::Duration::from_secs(3600);
+const ARRIVAL: std::time::Duration = std::time::Duration::from_hours(1);
 
 impl Docker {
     pub(super) async fn pull(&self, image: &ImageRef, from: &ImageRef) -> Result<(), Error> {

@@ -83,14 +83,11 @@ fn offered(
         };
         return Some(problem(name.as_str()).at(place, note).help(help));
     }
-    let keys: Vec<_> = match service.is_external() {
-        true => offers.iter().map(|(key, _)| *key).collect(),
-        false => kind.offers.iter().map(|offer| offer.key).collect(),
-    };
-    let by = if service.is_external() {
-        format!("`{name}`, which is external")
+    let (by, keys): (_, Vec<_>) = if service.is_external() {
+        let by = format!("`{name}`, which is external");
+        (by, offers.iter().map(|(key, _)| *key).collect())
     } else {
-        kind.name.to_owned()
+        (kind.name.to_owned(), kind.offers.iter().map(|offer| offer.key).collect())
     };
     let note = match suggest(key, keys.iter().copied()) {
         _ if keys.is_empty() => "offers nothing".to_owned(),

@@ -11,7 +11,7 @@ use std::{
 };
 
 use nself::{
-    controller::{self, Goal, Options, Pass, Place, Project, Report},
+    controller::{self, Options, Pass, Place, Project, Report},
     engine::{ReadOnly, docker::Docker},
     plan::{Plan, Policy, Release},
 };
@@ -92,10 +92,6 @@ impl Stage {
         self.run(&Options { policy: Policy { allow }, ..Options::default() })
     }
 
-    pub(crate) fn towards(&self, goal: Goal) -> Report {
-        self.run(&Options { goal, ..Options::default() })
-    }
-
     fn run(&self, options: &Options) -> Report {
         let mut project = self.load();
         let engine = self.engine(&project);
@@ -125,13 +121,13 @@ impl Stage {
     }
 
     /// Returns one value of `docker inspect`.
-    pub(crate) fn inspect(&self, name: &str, format: &str) -> String {
+    pub(crate) fn inspect(name: &str, format: &str) -> String {
         docker(&["inspect", "--format", format, name])
     }
 
     /// Returns what tells a container from another one, and one run of it from another.
     pub(crate) fn life(&self, service: &str) -> String {
-        self.inspect(&self.container(service), "{{.Id}} {{.State.StartedAt}}")
+        Self::inspect(&self.container(service), "{{.Id}} {{.State.StartedAt}}")
     }
 }
 

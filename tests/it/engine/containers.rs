@@ -284,3 +284,18 @@ pub async fn a_missing_container_is_not_found<E: Engine>(engine: &E, prefix: &st
     run(engine, Op::RemoveContainer(named(&id[..8]))).await;
     assert_eq!(look(engine, prefix).await.containers.len(), 1);
 }
+
+pub async fn a_signal_arrives<E: Engine>(engine: &E, prefix: &str) {
+    let name = format!("{prefix}-a");
+    let script = "trap 'touch /hup' HUP; touch /up; while :; do sleep 0.1; done";
+    make::up(engine, prefix, &make::scripted(&name, script)).await;
+    let file = |path: &str| Op::AwaitReady {
+        container: named(&name),
+        probe: nself::desired::Probe::Exec(["test", "-e", path].map(str::to_owned).into()),
+        within: Millis(10_000),
+    };
+    run(engine, file("/up")).await;
+    run(engine, Op::Signal { container: named(&name), signal: "SIGHUP".into() }).await;
+    run(engine, file("/hup")).await;
+    assert_eq!(look_at(engine, prefix, &name).await.state, State::Running);
+}

@@ -32,7 +32,7 @@ pub async fn the_dead_hold_nothing<E: Tested>(engine: &E, prefix: &str) {
     let here = Holder::this_process().unwrap();
     // This process id, in the life of an earlier process.
     let dead = Holder { started: here.started + 1, ..here.clone() };
-    held(engine.acquire(prefix, &dead).await.unwrap());
+    let _dead = held(engine.acquire(prefix, &dead).await.unwrap());
     let lock = held(engine.acquire(prefix, &here).await.unwrap());
     engine.release(lock).await.unwrap();
     // Of somebody on another machine nothing is known.

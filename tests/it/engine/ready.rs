@@ -57,7 +57,9 @@ pub async fn a_job_is_ready_when_done<E: Engine>(engine: &E, prefix: &str) {
 }
 
 pub async fn a_job_that_fails_is_told_with_its_log<E: Engine>(engine: &E, prefix: &str) {
-    let script = "for i in $(seq 30); do echo line $i; done; echo no database >&2; exit 7";
+    // The two streams are logged each at its own pace.
+    let script =
+        "for i in $(seq 30); do echo line $i; done; sleep 0.5; echo no database >&2; exit 7";
     let container = make::scripted(&format!("{prefix}-a"), script);
     make::up(engine, prefix, &container).await;
     let begun = Instant::now();

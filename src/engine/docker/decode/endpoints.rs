@@ -45,11 +45,9 @@ pub(super) fn decode(
         if let Some(address) = wanted.text("IPv6Address") {
             fields.insert(Field::Other.key(format!("IPv6Address {name}")), address);
         }
-        for key in ["Links"] {
-            let texts = endpoint.texts(key);
-            if !texts.is_empty() {
-                fields.insert(Field::Other.key(format!("{key} {name}")), sorted(texts));
-            }
+        let links = endpoint.texts("Links");
+        if !links.is_empty() {
+            fields.insert(Field::Other.key(format!("Links {name}")), sorted(links));
         }
         for (option, value) in endpoint.map("DriverOpts") {
             fields.insert(Field::Other.key(format!("DriverOpts {name} {option}")), value);

@@ -1,3 +1,5 @@
+//! Inspections as engines write them, and what is made of them.
+
 use serde_json::json;
 
 use super::*;
@@ -5,6 +7,7 @@ use crate::observed::Live;
 
 const ID: &str = "5513efde251046e4f046055a264532c5fb4bb3b086e91fa1fab62e2ed5852c74";
 
+#[expect(clippy::needless_pass_by_value, reason = "every call makes its own documents")]
 fn read(config: Json, host: Json, networks: Json) -> SeenContainer {
     let defaults = Defaults {
         log_driver: "json-file".into(),
