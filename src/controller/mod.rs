@@ -182,9 +182,10 @@ async fn look<E: Observe>(
     let Options { goal, destroy: _, policy } = options;
     let brief = pass::Brief { goal, keyring: &project.keyring, policy, contents };
     let (observed, plan) = pass::look(engine, &mut desired, &brief).await?;
-    let runs = observed.containers.iter().any(|seen| seen.owner.is_ours());
+    let is_there = observed.containers.iter().any(|seen| seen.owner.is_ours())
+        || observed.volumes.iter().any(|seen| seen.owner.is_ours() && !seen.disposable);
     // Inventing secrets over data that knows other ones would lock everybody out.
-    if runs && !project.keyring.is_present() && !contents && !desired.secrets.is_empty() {
+    if is_there && !project.keyring.is_present() && !contents && !desired.secrets.is_empty() {
         return Err(Error::VaultMissing {
             project: desired.prefix(),
             vault: project.vault_folder(),
