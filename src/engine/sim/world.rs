@@ -137,7 +137,12 @@ impl World {
                 observed.containers.push(seen);
             } else if matches!(seen.state, State::Running | State::Paused) {
                 observed.ports.extend(super::execute::published(&seen).into_iter().map(
-                    |(address, port)| PortHolder { address, port, container: seen.name.clone() },
+                    |(address, port)| PortHolder {
+                        address,
+                        port,
+                        protocol: "tcp".to_owned(),
+                        container: seen.name.clone(),
+                    },
                 ));
             }
         }
