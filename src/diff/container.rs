@@ -77,7 +77,7 @@ pub(super) fn orphans(look: &Look<'_>, changes: &mut Changes) {
     });
     for (id, seen) in unwanted {
         let mover = look.mover_of_presence(&id);
-        let mut change = Change::new(&id, Action::Remove, "not in the file")
+        let mut change = Change::new(&id, Action::Remove, look.why_unwanted())
             .moved_by(mover)
             .about(&seen[0].id, &seen[0].name);
         change.leftovers = seen[1..]
@@ -149,7 +149,7 @@ fn fields(
             || (image_is_gone && comes_with_image(path.field) && wanted_fields.get(path).is_none())
     });
     all.extend(image_change(look, id, wanted, seen));
-    all.extend(state_change(wanted, seen, last.get(&Field::State.path())));
+    all.extend(state_change(look, id, wanted, seen, last.get(&Field::State.path())));
     for field in &mut all {
         // What an apply left that failed or was cut off, nobody else moved.
         let left_by_us = match field.path.field {
@@ -282,12 +282,15 @@ fn image_change(
 ///
 /// `made_to_be` is what it was made to be doing, as far as that is remembered.
 fn state_change(
+    look: &Look<'_>,
+    id: &ResourceId,
     wanted: &Container,
     seen: &SeenContainer,
     made_to_be: Remembered<'_>,
 ) -> Option<FieldChange> {
     // What was made to run for ever does not end by being called a job.
-    let was_daemon = matches!(made_to_be, Remembered::Set(Mark::Plain(phase)) if *phase == Phase::Running.to_string());
+    let was_daemon = wanted.class == Class::Job
+        && matches!(made_to_be, Remembered::Set(Mark::Plain(phase)) if *phase == Phase::Running.to_string());
     let effect = match (wanted.phase, seen.state) {
         (Phase::Done, State::Running) if was_daemon => Effect::Recreate,
         (Phase::Running, State::Running)
@@ -302,11 +305,12 @@ fn state_change(
         | (Phase::Suspended, State::Running | State::Paused | State::Restarting { .. })
         | (Phase::Done, State::Created | State::Paused) => Effect::InPlace,
     };
-    let mover = match (wanted.phase, wanted.class) {
-        (Phase::Suspended, _) => Mover::You,
-        (Phase::Done, Class::Job) if was_daemon => Mover::You,
-        (_, Class::Job) | (Phase::Running | Phase::Done, Class::Daemon) => Mover::Drift,
-    };
+    // nself itself left it so: it was stopped, or an apply did not get as far as seeing it ready.
+    let is_known = look.record.is_some_and(|record| {
+        record.unready.contains(id) || record.suspended.contains(&wanted.service)
+    });
+    let by_you = is_known || was_daemon || wanted.phase == Phase::Suspended;
+    let mover = if by_you { Mover::You } else { Mover::Drift };
     Some(FieldChange {
         path: Field::State.path(),
         before: Shown::Plain(seen.state.to_string()),
