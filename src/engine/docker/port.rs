@@ -1,7 +1,4 @@
 #![expect(clippy::disallowed_methods, reason = "who listens here is read from the system")]
-    clippy::disallowed_methods,
-    reason = "who listens on this machine is read from the system"
-)]
 //! Who has a port of the host that a container was to publish.
 
 use std::{
