@@ -4,5 +4,5 @@
 //! the engine's own command line, as a person would.
 
 mod harmless;
-mod stage;
+pub(crate) mod stage;
 mod tamper;
