@@ -54,7 +54,7 @@ pub(super) fn choose(
     if let Some((name, host)) = context {
         return chosen(&host, &format!("the docker context {name}"));
     }
-    chosen(SOCKET, "the default")
+    chosen(SOCKET, "the default socket")
 }
 
 /// Returns the name and address of the docker client's context, unless it is the default one.

@@ -8,7 +8,7 @@ use crate::{
     report::{self, Ending},
 };
 
-use super::{Context, Error, Exit, live::Progress, plan::Allow, session};
+use super::{Context, Error, Exit, Ui, live::Progress, plan::Allow, session};
 
 /// Make it so
 ///
@@ -46,13 +46,13 @@ impl Consent {
     }
 
     /// Shows what is about to happen, and asks where that is wanted.
-    pub(super) fn given(&self, pass: &Pass, context: &Context) -> bool {
-        context.ui.print(&report::plan(&pass.plan, pass.looked_ms, context.ui.out));
+    fn given(&self, pass: &Pass, ui: Ui) -> bool {
+        ui.print(&report::plan(&pass.plan, pass.looked_ms, ui.out));
         if self.yes || pass.plan.steps.is_empty() {
             return true;
         }
         // An answer that cannot be read is no consent.
-        context.ui.ask("\nApply this?").unwrap_or(false)
+        ui.ask("\nApply this?").unwrap_or(false)
     }
 }
 
@@ -72,21 +72,22 @@ pub(super) async fn carry_out(
 ) -> Result<Exit, Error> {
     let engine = session::engine(context, &project).await?;
     let cancel = context.interrupt.finishing();
-    let progress = Progress::new(context.ui);
+    let ui = if options.destroy { context.ui.of("destroy") } else { context.ui };
+    let progress = Progress::new(ui);
     let engine = engine.with_progress(progress.listener());
     let events = |plan: &Plan, event: Event| progress.show(plan, &event);
-    let agree = async |pass: &Pass| consent.given(pass, context);
+    let agree = async |pass: &Pass| consent.given(pass, ui);
     // On the heap: a whole apply is too large a future for every caller to carry around.
     let done = Box::pin(controller::apply(&engine, &mut project, options, agree, &events, &cancel));
     let done = done.await;
     progress.end();
-    Ok(ended(done?.as_ref(), context))
+    Ok(ended(done?.as_ref(), ui))
 }
 
 /// Shows what came of it, and returns the code to end with; `None` is a person's no.
-fn ended(report: Option<&Report>, context: &Context) -> Exit {
+fn ended(report: Option<&Report>, ui: Ui) -> Exit {
     let Some(report) = report else {
-        context.ui.print("nothing was changed\n");
+        ui.print("nothing was changed\n");
         return Exit::Failed;
     };
     let exit = match report::ending(report) {
@@ -94,17 +95,17 @@ fn ended(report: Option<&Report>, context: &Context) -> Exit {
         Ending::Held => Exit::Held,
         Ending::Unsettled | Ending::Interrupted | Ending::Failed => Exit::Failed,
     };
-    if context.ui.json {
-        context.ui.data(&report::json::applied(report, exit.code()));
+    if ui.json {
+        ui.data(&report::json::applied(report, exit.code()));
     }
-    let text = report::outcome(report, exit.code(), context.ui.out);
+    let text = report::outcome(report, exit.code(), ui.out);
     if exit == Exit::Failed {
         // What failed is said even with `-q`, which is only errors.
-        if !context.ui.json {
-            context.ui.complain(&text);
+        if !ui.json {
+            ui.complain(&text);
         }
     } else {
-        context.ui.print(&text);
+        ui.print(&text);
     }
     exit
 }

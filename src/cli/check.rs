@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::report;
+use crate::{model::Diagnostic, report};
 
 use super::{Context, Error, Exit, error::texts, session};
 
@@ -19,8 +19,11 @@ pub(super) struct CheckArgs {}
 
 pub(super) fn run(_: &CheckArgs, context: &Context) -> Result<Exit, Error> {
     let project = session::project(context)?;
+    let found = session::compiled(&project)?.warnings;
+    session::warn(&project, &found, context);
     if context.ui.json {
-        context.ui.data(&report::json::check(&project.warnings, &texts(&project.sources)));
+        let warnings: Vec<Diagnostic> = project.warnings.iter().chain(&found).cloned().collect();
+        context.ui.data(&report::json::check(&warnings, &texts(&project.sources)));
     }
     let services = project.spec.services.len();
     let plural = if services == 1 { "" } else { "s" };

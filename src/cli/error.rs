@@ -55,9 +55,11 @@ impl Error {
         self
     }
 
-    /// Adds a circumstance behind the causes.
-    pub(super) fn noting(mut self, what: impl Into<String>) -> Self {
-        self.chain.push(what.into());
+    /// Adds a circumstance to what was attempted.
+    pub(super) fn noting(mut self, what: &str) -> Self {
+        if let Some(first) = self.chain.first_mut() {
+            *first = format!("{first} ({what})");
+        }
         self
     }
 
@@ -140,8 +142,13 @@ impl From<controller::Error> for Error {
             }
             controller::Error::Engine(error) => error.into(),
             controller::Error::Secret(error) => error.into(),
-            controller::Error::Locked { .. } => Self::of(Exit::Locked, &error)
-                .remedy("wait until that apply has ended; looking is free: nself plan"),
+            controller::Error::Locked { ref holder, .. } => {
+                let since = i64::try_from(holder.since).unwrap_or_default();
+                let since = jiff::Timestamp::from_millisecond(since).unwrap_or_default();
+                Self::of(Exit::Locked, &error)
+                    .noting(&format!("process {}, since {since:.0}", holder.pid))
+                    .remedy("wait until that apply has ended; looking is free: nself plan")
+            }
         }
     }
 }

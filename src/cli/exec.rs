@@ -46,6 +46,7 @@ pub(super) async fn run(args: &ExecArgs, context: &Context) -> Result<Exit, Erro
         let service = one.service.as_str();
         (one.replica == 1 && args.service == service)
             || args.service == format!("{service}-{}", one.replica)
+            || args.service.strip_prefix("container/").unwrap_or(&args.service) == one.name
     };
     let Some(found) = pass.desired.containers().find(|one| is_meant(one)) else {
         let names: Vec<&str> =
@@ -56,7 +57,7 @@ pub(super) async fn run(args: &ExecArgs, context: &Context) -> Result<Exit, Erro
         ))
         .remedy(format!("the services are {}", names.join(", "))));
     };
-    let argv = if args.command.is_empty() {
+    let words = if args.command.is_empty() {
         SHELL.map(str::to_owned).to_vec()
     } else {
         args.command.clone()
@@ -74,7 +75,7 @@ pub(super) async fn run(args: &ExecArgs, context: &Context) -> Result<Exit, Erro
         .exec(
             &found.name,
             Session {
-                argv,
+                argv: words,
                 user: args.user.clone(),
                 stdin: Some(Box::pin(tokio::io::stdin())),
                 stdout: Box::pin(tokio::io::stdout()),

@@ -69,8 +69,7 @@ impl Exit {
             Self::Pending => "changes are pending (plan and drift, with --exit-code)",
             Self::Invalid => "the configuration is invalid; nothing was touched",
             Self::Held => {
-                "something is held until you allow it (apply: all else is done; plan: with \
-                 --exit-code). A failure wins over a hold"
+                "something is held until you allow it; all else is done (plan: with --exit-code)"
             }
             Self::Stale => "the engine has moved on since the plan was made; nothing was touched",
             Self::Locked => "somebody else is applying to this project; nothing was touched",

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::report;
+use crate::{desired, report};
 
 use super::{Context, Error, Exit, session};
 
@@ -22,14 +22,14 @@ pub(super) struct ExplainArgs {
 
 pub(super) fn run(args: &ExplainArgs, context: &Context) -> Result<Exit, Error> {
     let project = session::project(context)?;
-    let desired = session::desired(&project)?;
-    let values = report::explained(&desired, &args.key);
-    if values.is_empty() {
-        let names: Vec<&str> =
-            desired.containers().map(|container| container.service.as_str()).collect();
-        return Err(Error::usage(format!("nothing is known of `{}`", args.key))
-            .remedy(format!("begin with a service: {}", names.join(", "))));
-    }
+    let wanted = session::compiled(&project)?.desired;
+    let values = desired::explain(&project.spec, &wanted, &args.key).map_err(|problem| {
+        let error = Error::usage(problem.message);
+        match problem.help {
+            Some(help) => error.remedy(help),
+            None => error,
+        }
+    })?;
     if context.ui.json {
         context.ui.data(&report::explain_json(&values));
     }

@@ -20,7 +20,7 @@ pub(super) struct GraphArgs {
 
 pub(super) fn run(args: &GraphArgs, context: &Context) -> Result<Exit, Error> {
     let project = session::project(context)?;
-    let desired = session::desired(&project)?;
+    let desired = session::compiled(&project)?.desired;
     if context.ui.json {
         context.ui.data(&graph::json(&desired));
     } else if args.dot {

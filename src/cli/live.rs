@@ -96,7 +96,7 @@ impl Live {
             Event::Started { step: place } => {
                 let Some(one) = step(*place) else { return };
                 if !matches!(one.op, Op::WriteRecord { .. } | Op::RemoveRecord { .. }) {
-                    self.bar(&one.group).set_message(report::step(&one.op));
+                    self.bar(&one.group).set_message(report::step(one));
                 }
             }
             Event::Finished { step: place, .. } => {

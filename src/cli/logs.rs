@@ -1,5 +1,7 @@
 //! `nself logs`
 
+use std::collections::BTreeSet;
+
 use clap::Args;
 use futures_util::{StreamExt as _, stream};
 
@@ -23,7 +25,10 @@ use super::{Context, Error, Exit, session};
   nself logs api --since 10m   of the last ten minutes")]
 pub(super) struct LogsArgs {
     /// The services [default: all]
-    services: Vec<ServiceName>,
+    services: Vec<String>,
+    /// The project's file; its short form is taken here
+    #[arg(long, value_name = "FILE", help_heading = "Everywhere")]
+    file: Option<std::path::PathBuf>,
     /// Go on with lines to come
     #[arg(short = 'f', long)]
     follow: bool,
@@ -55,10 +60,10 @@ fn since(text: &str) -> Result<u64, String> {
 
 pub(super) async fn run(args: &LogsArgs, context: &Context) -> Result<Exit, Error> {
     let project = session::project(context)?;
-    session::known(&project, &args.services)?;
+    let services = session::services(&project, &args.services)?;
     let engine = session::engine(context, &project).await?;
     let pass = controller::plan(&engine, &project, &Policy::default(), false).await?;
-    let sources = sources(&pass, &args.services);
+    let sources = sources(&pass, &services);
     if sources.is_empty() {
         let error = Error::new(Exit::Failed, "none of these services has a container yet");
         return Err(error.remedy("nself apply"));
@@ -106,7 +111,7 @@ pub(super) async fn run(args: &LogsArgs, context: &Context) -> Result<Exit, Erro
 }
 
 /// Returns the containers that are there, each with the name its lines go by.
-fn sources(pass: &Pass, services: &[ServiceName]) -> Vec<(String, String)> {
+fn sources(pass: &Pass, services: &BTreeSet<ServiceName>) -> Vec<(String, String)> {
     let chosen = |service: &ServiceName| services.is_empty() || services.contains(service);
     let there = |name: &str| {
         pass.observed.containers.iter().any(|seen| seen.owner.is_ours() && seen.name == name)

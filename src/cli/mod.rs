@@ -91,8 +91,14 @@ struct Globals {
     /// Data for programs instead of text for people
     #[arg(long, global = true)]
     json: bool,
-    /// When to colour; `NO_COLOR` and `CLICOLOR_FORCE` are obeyed
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    /// When to colour: auto, always or never
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_possible_values = true
+    )]
     color: When,
 }
 

@@ -41,9 +41,11 @@ pub(super) fn find(globals: &Globals) -> Result<Place, Error> {
     if !file.is_file() {
         return Err(missing(&format!("there is no file {}", file.display())));
     }
+    // An empty variable is how scripts say that there is none.
+    let environment = globals.environment.clone().filter(|name| !name.is_empty());
     let variables = variables();
     let authority = authority(&variables);
-    Ok(Place { file, environment: globals.environment.clone(), variables, authority })
+    Ok(Place { file, environment, variables, authority })
 }
 
 /// Looks in `folder` and above it.

@@ -1,10 +1,12 @@
 //! A project and its engine, as most commands need them.
 
+use std::collections::BTreeSet;
+
 use crate::{
     controller::{self, Place, Project},
-    desired::Desired,
+    desired::Compiled,
     engine::docker::Docker,
-    model::ServiceName,
+    model::{Diagnostic, ServiceName},
     report,
 };
 
@@ -14,12 +16,17 @@ use super::{Context, Error, address, error::texts, place};
 pub(super) fn project(context: &Context) -> Result<Project, Error> {
     let place: Place = place::find(&context.globals)?;
     let project = controller::load(&place)?;
-    if !project.warnings.is_empty() {
+    warn(&project, &project.warnings, context);
+    Ok(project)
+}
+
+/// Says what is probably not meant.
+pub(super) fn warn(project: &Project, warnings: &[Diagnostic], context: &Context) {
+    if !warnings.is_empty() {
         let colours = context.ui.err.colours();
-        let text = report::diagnostic::text(&project.warnings, &texts(&project.sources), colours);
+        let text = report::diagnostic::text(warnings, &texts(&project.sources), colours);
         context.ui.remark(&text);
     }
-    Ok(project)
 }
 
 /// Connects to the project's engine.
@@ -33,38 +40,49 @@ pub(super) async fn engine(context: &Context, project: &Project) -> Result<Docke
     tracing::debug!(address = choice.address, by = choice.by, "engine chosen");
     let connected = Docker::connect(&choice.address, project.keyring.clone()).await;
     connected.map_err(|error| {
-        let error = Error::from(error);
-        // Where the address came from matters once it does not answer, unless it was just typed.
-        error.noting(format!("the address comes from {}", choice.by))
+        // Where the address came from matters once it does not answer.
+        Error::from(error).noting(&format!("from {}", choice.by))
     })
 }
 
 /// Works out what should be, without asking an engine.
-pub(super) fn desired(project: &Project) -> Result<Desired, Error> {
+pub(super) fn compiled(project: &Project) -> Result<Compiled, Error> {
     let now = jiff::Timestamp::now().as_millisecond();
-    Ok(project.compile(u64::try_from(now).unwrap_or(0))?.desired)
+    Ok(project.compile(u64::try_from(now).unwrap_or(0))?)
 }
 
-/// Refuses names that are no services of the project.
-pub(super) fn known(project: &Project, services: &[ServiceName]) -> Result<(), Error> {
-    let all = || project.spec.services.keys();
-    for service in services {
-        if all().any(|known| known == service) || service.as_str() == GATEWAY {
-            continue;
-        }
-        let close = all()
-            .map(|known| (strsim::jaro_winkler(known.as_str(), service.as_str()), known))
-            .filter(|(likeness, _)| *likeness > 0.8)
-            .max_by(|(a, _), (b, _)| a.total_cmp(b));
-        let error = Error::usage(format!("there is no service `{service}` in this project"));
-        return Err(if let Some((_, known)) = close {
-            error.remedy(format!("did you mean {known}?"))
-        } else {
-            let names: Vec<String> = all().map(ToString::to_string).collect();
-            error.remedy(format!("the services are {}", names.join(", ")))
-        });
+/// Returns the services that are meant: by their own names, or by those of their containers, as plans and
+/// failures show them.
+pub(super) fn services(
+    project: &Project,
+    names: &[String],
+) -> Result<BTreeSet<ServiceName>, Error> {
+    names.iter().map(|name| service(project, name)).collect()
+}
+
+fn service(project: &Project, name: &str) -> Result<ServiceName, Error> {
+    let all = || project.spec.services.keys().map(ServiceName::as_str).chain([GATEWAY]);
+    let container = name.strip_prefix("container/").unwrap_or(name);
+    let prefix = format!("{}-", project.spec.prefix());
+    let short = container.strip_prefix(&prefix).unwrap_or(container);
+    // A further replica goes by the service's name with a number behind it.
+    let (base, number) = short.rsplit_once('-').unwrap_or((short, ""));
+    let first = if number.parse::<u32>().is_ok() { base } else { short };
+    let found = [name, short, first].into_iter().find(|name| all().any(|known| known == *name));
+    if let Some(found) = found {
+        return Ok(found.parse()?);
     }
-    Ok(())
+    let close = all()
+        .map(|known| (strsim::jaro_winkler(known, name), known))
+        .filter(|(likeness, _)| *likeness > 0.8)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b));
+    let error = Error::usage(format!("there is no service `{name}` in this project"));
+    Err(if let Some((_, known)) = close {
+        error.remedy(format!("did you mean {known}?"))
+    } else {
+        let names: Vec<&str> = project.spec.services.keys().map(ServiceName::as_str).collect();
+        error.remedy(format!("the services are {}", names.join(", ")))
+    })
 }
 
 /// The gateway is a service of every project that has a route, though no table names it.

@@ -2,10 +2,7 @@
 
 use clap::Args;
 
-use crate::{
-    controller::{Goal, Options},
-    model::ServiceName,
-};
+use crate::controller::{Goal, Options};
 
 use super::{Context, Error, Exit, apply, apply::Consent, plan::Allow, session};
 
@@ -19,15 +16,14 @@ use super::{Context, Error, Exit, apply, apply::Consent, plan::Allow, session};
   nself up                     the same word for people who come from compose")]
 pub(super) struct StartArgs {
     /// Only lift the stop of these services [default: of all]
-    services: Vec<ServiceName>,
+    services: Vec<String>,
     #[command(flatten)]
     allow: Allow,
 }
 
 pub(super) async fn run(args: &StartArgs, context: &Context) -> Result<Exit, Error> {
     let project = session::project(context)?;
-    session::known(&project, &args.services)?;
-    let services = args.services.iter().cloned().collect();
+    let services = session::services(&project, &args.services)?;
     let options =
         Options { goal: Goal::Resume(services), policy: args.allow.policy(), ..Options::default() };
     apply::carry_out(project, &options, &Consent { yes: true }, context).await

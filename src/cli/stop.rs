@@ -2,10 +2,7 @@
 
 use clap::Args;
 
-use crate::{
-    controller::{Goal, Options},
-    model::ServiceName,
-};
+use crate::controller::{Goal, Options};
 
 use super::{Context, Error, Exit, apply, apply::Consent, session};
 
@@ -19,13 +16,12 @@ use super::{Context, Error, Exit, apply, apply::Consent, session};
   nself start search           and back")]
 pub(super) struct StopArgs {
     /// The services [default: all]
-    services: Vec<ServiceName>,
+    services: Vec<String>,
 }
 
 pub(super) async fn run(args: &StopArgs, context: &Context) -> Result<Exit, Error> {
     let project = session::project(context)?;
-    session::known(&project, &args.services)?;
-    let services = args.services.iter().cloned().collect();
+    let services = session::services(&project, &args.services)?;
     let options = Options { goal: Goal::Suspend(services), ..Options::default() };
     apply::carry_out(project, &options, &Consent { yes: true }, context).await
 }

@@ -34,13 +34,25 @@ impl Ui {
             When::Never => ColorChoice::Never.write_global(),
         }
         let width = width();
-        let style = |choice| Style { colour: choice != ColorChoice::Never, width };
+        let program = program(globals).leak();
+        let style = |choice| Style {
+            colour: choice != ColorChoice::Never,
+            width,
+            program,
+            command: "apply",
+        };
         Self {
             out: style(AutoStream::choice(&io::stdout())),
             err: style(AutoStream::choice(&io::stderr())),
             json: globals.json,
             quiet: globals.quiet,
         }
+    }
+
+    /// Returns the same for a command that carries plans out in its own way.
+    pub(super) fn of(self, command: &'static str) -> Self {
+        let (out, err) = (Style { command, ..self.out }, Style { command, ..self.err });
+        Self { out, err, ..self }
     }
 
     /// Writes text for people; nothing with `-q`, and nothing where data is wanted.
@@ -105,4 +117,23 @@ fn width() -> usize {
     told.or_else(asked)
         .filter(|columns| *columns > 0)
         .map_or(Style::WIDTH, |columns| usize::from(columns).clamp(60, 120))
+}
+
+/// Returns how to call the program again in the same place.
+fn program(globals: &Globals) -> String {
+    let mut words = vec!["nself".to_owned()];
+    let mut push = |option: &str, value: Option<String>| {
+        if let Some(value) = value {
+            let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@".contains(c);
+            let quoted = format!("'{}'", value.replace('\'', r"'\''"));
+            words.push(option.to_owned());
+            words.push(if value.chars().all(plain) { value } else { quoted });
+        }
+    };
+    let text = |path: &std::path::PathBuf| path.to_string_lossy().into_owned();
+    push("-C", globals.directory.as_ref().map(text));
+    push("-f", globals.file.as_ref().map(text));
+    push("-e", globals.environment.clone().filter(|name| !name.is_empty()));
+    push("--engine", globals.engine.clone());
+    words.join(" ")
 }

@@ -16,7 +16,7 @@ pub(super) struct UrlsArgs {}
 
 pub(super) fn run(_: &UrlsArgs, context: &Context) -> Result<Exit, Error> {
     let project = session::project(context)?;
-    let desired = session::desired(&project)?;
+    let desired = session::compiled(&project)?.desired;
     if context.ui.json {
         context.ui.data(&report::json::urls(&desired));
     }

@@ -250,6 +250,7 @@ impl Container {
     ///
     /// Each field of the struct is taken apart by name, so that a new one does not compile until it
     /// is decided here.
+    #[expect(clippy::too_many_lines, reason = "one line or two for each field")]
     pub fn fields(&self) -> Fields {
         let Self {
             name,

@@ -180,7 +180,7 @@ pub struct Fields(pub BTreeMap<Path, Value>);
 
 impl Field {
     /// Returns the path of `key` in this field.
-    pub fn key(self, key: impl ToString) -> Path {
+    pub fn key(self, key: impl fmt::Display) -> Path {
         Path { field: self, key: key.to_string() }
     }
 
@@ -262,7 +262,7 @@ impl Fields {
 }
 
 /// Returns the canonical text of a list.
-pub fn list<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
+pub(crate) fn list<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
     let items: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
     serde_json::to_string(&items).expect("a list of strings is always JSON")
 }

@@ -335,10 +335,7 @@ impl Files {
         for (path, file) in &self.files {
             let content = match file.content.as_plain() {
                 Some(plain) => plain,
-                None => {
-                    let value = keyring.reveal(&file.content)?;
-                    keyring.fingerprint(value.expose())?.as_str().to_owned()
-                }
+                None => keyring.fingerprint_of(&file.content)?.as_str().to_owned(),
             };
             parts.push(format!("{path} {:o}", file.mode).into_bytes());
             parts.push(content.into_bytes());

@@ -1,6 +1,8 @@
 //! One field: equal or not, and if not, who moved it.
 
-use super::{FieldChange, Last, Look, Mover, Shown, effect, effect::is_free_text, shown};
+use super::{
+    FieldChange, Last, Look, Mover, Remembered, Shown, effect, effect::is_free_text, shown,
+};
 use crate::{
     catalog,
     desired::{Fields, Path, Value},
@@ -50,7 +52,7 @@ pub(super) fn field(
         before: live
             .map_or(Shown::Absent, |live| show_live(look, path, live, wanted, inherited, last)),
         after: wanted.map_or(Shown::Absent, |value| shown(value, look)),
-        last: last.map(|mark| show_mark(mark)),
+        last: show_remembered(last),
         mover: mover(look.keyring, own, inherited, live, last),
         origin: look.origin(id, path),
         effect: effect(path.field),
@@ -78,17 +80,18 @@ pub(super) fn equal(wanted: Option<&Value>, live: Option<&Live>, keyring: &Keyri
 }
 
 /// Tells "the file changed" from "the engine was changed".
-///
-/// `last` is `None` when nothing is remembered, and `Some(None)` when it is remembered that the path was
-/// not set.
 fn mover(
     keyring: &Keyring,
     own: Option<&Value>,
     inherited: Option<&Value>,
     live: Option<&Live>,
-    last: Option<Option<&Mark>>,
+    last: Remembered<'_>,
 ) -> Mover {
-    let Some(last) = last else { return Mover::Unknown };
+    let last = match last {
+        Remembered::Nothing => return Mover::Unknown,
+        Remembered::Unset => None,
+        Remembered::Set(mark) => Some(mark),
+    };
     let you = match (own, last) {
         (None, None) => false,
         (None, Some(_)) | (Some(_), None) => true,
@@ -122,7 +125,7 @@ fn show_live(
     live: &Live,
     wanted: Option<&Value>,
     inherited: Option<&Value>,
-    last: Option<Option<&Mark>>,
+    last: Remembered<'_>,
 ) -> Shown {
     let text = match live {
         Live::Verifier(_) => return Shown::Hidden,
@@ -133,18 +136,19 @@ fn show_live(
             .into_iter()
             .flatten()
             .any(|v| matches!(v, Value::Plain(p) if p == text))
-        || matches!(last, Some(Some(Mark::Plain(plain))) if plain == text);
+        || matches!(last, Remembered::Set(Mark::Plain(plain)) if plain == text);
     if known {
         return Shown::Plain(text.to_owned());
     }
     look.keyring.fingerprint(text).map_or(Shown::Hidden, Shown::Secret)
 }
 
-fn show_mark(mark: Option<&Mark>) -> Shown {
-    match mark {
-        None => Shown::Absent,
-        Some(Mark::Plain(text)) => Shown::Plain(text.clone()),
-        Some(Mark::Digest(_)) => Shown::Hidden,
-        Some(Mark::Secret(fingerprint)) => Shown::Secret(fingerprint.clone()),
+fn show_remembered(last: Remembered<'_>) -> Option<Shown> {
+    match last {
+        Remembered::Nothing => None,
+        Remembered::Unset => Some(Shown::Absent),
+        Remembered::Set(Mark::Plain(text)) => Some(Shown::Plain(text.clone())),
+        Remembered::Set(Mark::Digest(_)) => Some(Shown::Hidden),
+        Remembered::Set(Mark::Secret(fingerprint)) => Some(Shown::Secret(fingerprint.clone())),
     }
 }

@@ -1,13 +1,13 @@
 //! Containers: which live one is meant, and how it differs.
 
 use super::{
-    Action, Change, Changes, Effect, FieldChange, Last, Leftover, Look, Mover, Shown, by_resource,
-    compare::Pictures, compare_fields, effect::sticks,
+    Action, Change, Changes, Effect, FieldChange, Last, Leftover, Look, Mover, Remembered, Shown,
+    by_resource, compare::Pictures, compare_fields, effect::sticks,
 };
 use crate::{
     desired::{Class, Container, Field, Fields, Phase},
     model::ResourceId,
-    observed::{Health, SeenContainer, State},
+    observed::{Health, Mark, SeenContainer, State},
 };
 
 /// Compares one wanted container with the live one that is meant.
@@ -144,7 +144,7 @@ fn fields(
             || (image_is_gone && comes_with_image(path.field) && wanted_fields.get(path).is_none())
     });
     all.extend(image_change(look, id, wanted, seen));
-    all.extend(state_change(wanted, seen));
+    all.extend(state_change(wanted, seen, last.get(&Field::State.path())));
     for field in &mut all {
         // What was not set cannot be "taken away in place" where 0 means "leave".
         if sticks(field.path.field) && field.after == Shown::Absent {
@@ -249,9 +249,9 @@ fn image_change(
     };
     let last = Last::of(look, id, seen.owner.applied()).get(&path);
     let mover = match last {
-        None => Mover::Unknown,
-        Some(Some(crate::observed::Mark::Plain(last))) if *last == reference => Mover::Drift,
-        Some(_) => Mover::You,
+        Remembered::Nothing => Mover::Unknown,
+        Remembered::Set(Mark::Plain(last)) if *last == reference => Mover::Drift,
+        Remembered::Unset | Remembered::Set(_) => Mover::You,
     };
     Some(FieldChange {
         before: Shown::Plain(before),
@@ -265,8 +265,17 @@ fn image_change(
 }
 
 /// Compares what a container does with what it should be doing.
-fn state_change(wanted: &Container, seen: &SeenContainer) -> Option<FieldChange> {
+///
+/// `made_to_be` is what it was made to be doing, as far as that is remembered.
+fn state_change(
+    wanted: &Container,
+    seen: &SeenContainer,
+    made_to_be: Remembered<'_>,
+) -> Option<FieldChange> {
+    // What was made to run for ever does not end by being called a job.
+    let was_daemon = matches!(made_to_be, Remembered::Set(Mark::Plain(phase)) if *phase == Phase::Running.to_string());
     let effect = match (wanted.phase, seen.state) {
+        (Phase::Done, State::Running) if was_daemon => Effect::Recreate,
         (Phase::Running, State::Running)
         | (Phase::Suspended, State::Created | State::Exited { .. } | State::Dead)
         | (Phase::Done, State::Running | State::Exited { code: 0, .. }) => return None,
@@ -281,6 +290,7 @@ fn state_change(wanted: &Container, seen: &SeenContainer) -> Option<FieldChange>
     };
     let mover = match (wanted.phase, wanted.class) {
         (Phase::Suspended, _) => Mover::You,
+        (Phase::Done, Class::Job) if was_daemon => Mover::You,
         (_, Class::Job) | (Phase::Running | Phase::Done, Class::Daemon) => Mover::Drift,
     };
     Some(FieldChange {

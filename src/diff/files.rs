@@ -10,7 +10,7 @@ use crate::{
 /// Compares a wanted set of files with what lies in its volume and with what its reader has loaded.
 pub(super) fn compare(look: &Look<'_>, id: &ResourceId, files: &Files, changes: &mut Changes) {
     let Some(digest) = files.digest(look.keyring) else {
-        let missing = look.observed.files.get(id).is_some();
+        let missing = look.observed.files.contains_key(id);
         let change = if missing {
             Change::new(id, Action::NotChecked, "its secrets are not known here")
         } else {

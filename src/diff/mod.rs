@@ -132,15 +132,25 @@ impl<'a> Last<'a> {
         Self { label, in_place }
     }
 
-    /// Returns what is remembered of `path`: `None` if nothing is, `Some(None)` if it was not set.
-    fn get(&self, path: &Path) -> Option<Option<&'a Mark>> {
-        if let Some(in_place) = self.in_place
-            && effect(path.field) == Effect::InPlace
-        {
-            return Some(in_place.0.get(path));
+    /// Returns what is remembered of `path`.
+    fn get(&self, path: &Path) -> Remembered<'a> {
+        let in_place = self.in_place.filter(|_| effect(path.field) == Effect::InPlace);
+        match in_place.or(self.label) {
+            None => Remembered::Nothing,
+            Some(applied) => applied.0.get(path).map_or(Remembered::Unset, Remembered::Set),
         }
-        self.label.map(|label| label.0.get(path))
     }
+}
+
+/// What is remembered of one path.
+#[derive(Clone, Copy)]
+enum Remembered<'a> {
+    /// Nothing: there is no memory to look into.
+    Nothing,
+    /// That it was not set.
+    Unset,
+    /// Its value.
+    Set(&'a Mark),
 }
 
 /// Compares the wanted and live values of one resource over all paths of either.
@@ -166,11 +176,9 @@ fn compare_fields(
 fn shown(value: &Value, look: &Look<'_>) -> Shown {
     match value {
         Value::Plain(text) => Shown::Plain(text.clone()),
-        Value::Secret(text) => look
-            .keyring
-            .reveal(text)
-            .and_then(|value| look.keyring.fingerprint(value.expose()))
-            .map_or(Shown::SecretToCome, Shown::Secret),
+        Value::Secret(text) => {
+            look.keyring.fingerprint_of(text).map_or(Shown::SecretToCome, Shown::Secret)
+        }
     }
 }
 

@@ -111,6 +111,12 @@ impl Keyring {
         Some(Fingerprint(hex(&mac.finalize().into_bytes()[..16])))
     }
 
+    /// Returns the fingerprint of what `text` reads as, or `None` if one of its secrets, or the key, is
+    /// not known.
+    pub fn fingerprint_of(&self, text: &Text) -> Option<Fingerprint> {
+        self.fingerprint(self.reveal(text)?.expose())
+    }
+
     /// Returns `text` with every known secret of eight or more characters struck out. Shorter ones
     /// would strike out ordinary words.
     pub fn scrub(&self, text: &str) -> String {

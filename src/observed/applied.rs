@@ -69,10 +69,7 @@ impl Mark {
         match value {
             Value::Plain(text) if text.len() > LONGEST_VALUE => Some(Self::digest(text)),
             Value::Plain(text) => Some(Self::Plain(text.clone())),
-            Value::Secret(text) => {
-                let value = keyring.reveal(text)?;
-                keyring.fingerprint(value.expose()).map(Self::Secret)
-            }
+            Value::Secret(text) => keyring.fingerprint_of(text).map(Self::Secret),
         }
     }
 

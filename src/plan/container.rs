@@ -25,8 +25,7 @@ pub(super) fn group(planner: &mut Planner<'_>, change: &Change, wanted: &Contain
         (Action::Create, _) => {
             create(planner, id, wanted, &change.reason, None);
         }
-        (Action::Change(Effect::Recreate | Effect::DataAtRisk), Some(seen))
-        | (Action::Conflict, Some(seen)) => {
+        (Action::Change(Effect::Recreate | Effect::DataAtRisk) | Action::Conflict, Some(seen)) => {
             let last = remove_leftovers(planner, change, None);
             let why = why_recreate(change);
             // A finished job has nothing to return to, and a volume can only be made anew while
@@ -285,7 +284,8 @@ fn settle(planner: &mut Planner<'_>, change: &Change, wanted: &Container, seen: 
     }
     let settles = change.action == Action::Settle
         || change.action == Action::Change(Effect::Restart)
-        || !change.leftovers.is_empty();
+        || !change.leftovers.is_empty()
+        || (wanted.phase == Phase::Done && seen.state == State::Running);
     if wanted.phase != Phase::Suspended && (touches(Field::State) || settles) {
         let ready = await_ready(container.clone(), wanted);
         let number = planner.drafts.push(id, Role::Act, ready, "others may need it", last);

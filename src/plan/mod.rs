@@ -7,6 +7,7 @@ mod container;
 mod draft;
 mod event;
 mod op;
+mod order;
 mod planner;
 mod record;
 

@@ -23,7 +23,8 @@ pub fn drift(plan: &Plan, applied_ms: Option<u64>, style: Style) -> String {
     } else {
         format!("{title} · {} of {looked_at} moved{}\n", moved.len(), since(plan, applied_ms))
     };
-    let rows: Vec<[String; 4]> = moved.iter().flat_map(|change| rows(plan, change)).collect();
+    let rows: Vec<[String; 4]> =
+        moved.iter().flat_map(|change| rows(plan, change, style)).collect();
     let widths: Vec<usize> = (0..3)
         .map(|column| rows.iter().map(|row| columns(&row[column])).filter(|w| *w <= 40).max())
         .map(Option::unwrap_or_default)
@@ -44,7 +45,8 @@ pub fn drift(plan: &Plan, applied_ms: Option<u64>, style: Style) -> String {
     }
     out += &unseen(plan);
     if !moved.is_empty() {
-        out += "put it back: nself apply · keep it: write it into nself.toml\n";
+        let back = style.suggest("nself apply");
+        out += &format!("put it back: {back} · keep it: write it into nself.toml\n");
     }
     out
 }
@@ -57,12 +59,12 @@ fn since(plan: &Plan, applied_ms: Option<u64>) -> String {
     }
 }
 
-fn rows(plan: &Plan, change: &Change) -> Vec<[String; 4]> {
+fn rows(plan: &Plan, change: &Change, style: Style) -> Vec<[String; 4]> {
     let id = clean(&change.id.to_string());
     let repair = match Verdict::of(plan, change) {
         Verdict::Held => {
             let release = plan.held.iter().find(|held| held.id == change.id);
-            let command = release.map(|held| format!(": nself apply --allow {}", held.release));
+            let command = release.map(|held| format!(": {}", style.release(&held.release)));
             format!("repair: HELD{}", command.unwrap_or_default())
         }
         verdict => format!("repair: {}", verdict.word()),

@@ -12,7 +12,7 @@ pub fn error(chain: &[String], remedy: Option<&str>, style: Style) -> String {
         out += &format!("  caused by  {cause}\n");
     }
     if let Some(remedy) = remedy {
-        out += &format!("  next       {}\n", style.paint(Tone::Strong, remedy));
+        out += &format!("  next       {}\n", style.paint(Tone::Strong, &style.suggest(remedy)));
     }
     out
 }

@@ -15,6 +15,8 @@ use super::{
 /// Longer paths and values do not push the columns of all others to the right.
 const WIDEST_PATH: usize = 32;
 const WIDEST_VALUES: usize = 44;
+/// Two values that do not fit beside each other stand one below the other.
+const WIDEST_PAIR: usize = 64;
 /// A longer difference is cut, saying by how much.
 const LONGEST_DIFF: usize = 40;
 
@@ -58,11 +60,16 @@ struct Row {
 impl Row {
     fn of(field: &FieldChange) -> Self {
         let diff = difference(field);
-        let values = if diff.is_empty() {
-            let (before, after) = pair(&field.path, &field.before, &field.after);
-            format!("{before} → {after}")
+        let (before, after) = pair(&field.path, &field.before, &field.after);
+        let values = format!("{before} → {after}");
+        let (values, diff) = if !diff.is_empty() {
+            let changed = diff.iter().filter(|(tag, _)| *tag != ChangeTag::Equal).count();
+            (count(changed, "line"), diff)
+        } else if columns(&values) > WIDEST_PAIR {
+            let both = vec![(ChangeTag::Delete, before), (ChangeTag::Insert, after)];
+            ("differs".to_owned(), both)
         } else {
-            count(diff.iter().filter(|(tag, _)| *tag != ChangeTag::Equal).count(), "line")
+            (values, diff)
         };
         Self { path: name(&field.path), values, mover: field.mover, why: why(field), diff }
     }

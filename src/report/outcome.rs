@@ -66,20 +66,20 @@ pub fn outcome(report: &Report, exit: u8, style: Style) -> String {
     for held in &report.rest.held {
         let word = style.paint(Tone::Risk, "HELD");
         out += &format!("! {}   {word}: {}\n", held.id, clean(&held.what));
-        out += &format!("    allow it with   nself apply --allow {}\n", held.release);
+        out += &format!("    allow it with   {}\n", style.release(&held.release));
     }
     if ending == Ending::Nothing {
         let looked_at = count(report.rest.changes.looked_at(), "resource");
         return out + &format!("{} · {looked_at} · nothing to do\n", report.rest.title);
     }
-    out += &counts(report, ending);
+    out += &counts(report, ending, style);
     if exit != 0 {
         out += &format!(" Exit {exit}.");
     }
     out + "\n"
 }
 
-fn counts(report: &Report, ending: Ending) -> String {
+fn counts(report: &Report, ending: Ending, style: Style) -> String {
     let mut total = (0, 0, 0);
     let mut waiting = Vec::new();
     for (plan, applied) in &report.passes {
@@ -88,7 +88,10 @@ fn counts(report: &Report, ending: Ending) -> String {
         waiting.extend(skipped_groups(plan, applied));
     }
     let (done, failed, skipped) = total;
-    let mut parts = vec![format!("{} done", count(done, "step"))];
+    let nothing = done + failed + skipped == 0;
+    let first =
+        if nothing { "nothing to do".to_owned() } else { format!("{} done", count(done, "step")) };
+    let mut parts = vec![first];
     if failed > 0 {
         parts.push(format!("{failed} failed"));
     }
@@ -98,13 +101,13 @@ fn counts(report: &Report, ending: Ending) -> String {
         parts.push(format!("{skipped} not started{why}"));
     }
     let mut line = parts.join(", ");
+    let again = format!("{} {}", style.program, style.command);
     match ending {
         Ending::Held => line += &format!("; {} held", report.rest.held.len()),
         Ending::Unsettled => {
-            line +=
-                &format!("; still to do: {}. Go on with nself apply", Summary::of(&report.rest));
+            line += &format!("; still to do: {}. Go on with {again}", Summary::of(&report.rest));
         }
-        Ending::Interrupted => line += "; stopped as asked. Go on with nself apply",
+        Ending::Interrupted => line += &format!("; stopped as asked. Go on with {again}"),
         Ending::Nothing | Ending::Done | Ending::Failed => {}
     }
     line + "."
@@ -156,7 +159,8 @@ fn block(failure: &Failure, returned: &str, style: Style) -> String {
     let mut out = format!("{sign} {}{returned}\n", progress::brief(failure));
     let causes = failure.chain.iter().skip(1).map(|cause| ("because", cause.as_str()));
     let facts = failure.facts.iter().map(|(name, text)| (*name, text.as_str()));
-    let next = failure.remedy.iter().map(|remedy| ("next", remedy.as_str()));
+    let remedy = failure.remedy.as_ref().map(|remedy| style.suggest(remedy));
+    let next = remedy.iter().map(|remedy| ("next", remedy.as_str()));
     let rows: Vec<(&str, &str)> = causes.chain(facts).chain(next).collect();
     let width = rows.iter().map(|(name, _)| columns(name)).max().unwrap_or(0);
     for (name, text) in rows {

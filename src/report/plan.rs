@@ -1,7 +1,7 @@
 //! A plan as people read it.
 
 use crate::{
-    diff::{Action, Change, Effect},
+    diff::{Action, Change, Effect, Mover},
     model::ResourceId,
     plan::{Held, Op, Plan},
 };
@@ -79,6 +79,8 @@ fn line(id: &ResourceId, verdict: Verdict, effect: &str, width: usize, style: St
         | Verdict::Restart
         | Verdict::Reload
         | Verdict::InPlace
+        | Verdict::Start
+        | Verdict::Stop
         | Verdict::Settle => Tone::Change,
         Verdict::Remove => Tone::Bad,
         Verdict::Held | Verdict::Blocked => Tone::Risk,
@@ -92,7 +94,9 @@ fn line(id: &ResourceId, verdict: Verdict, effect: &str, width: usize, style: St
 fn effect(plan: &Plan, change: &Change, verdict: Verdict, style: Style) -> String {
     let reason = clean(&change.reason);
     let mover = match change.mover {
-        Some(crate::diff::Mover::You) | None => "",
+        Some(Mover::You) | None => "",
+        // Before the first apply nothing is remembered, and that is no riddle.
+        Some(Mover::Unknown) if plan.generation() == 0 => "",
         Some(mover) => field::mover(mover),
     };
     match verdict {
@@ -122,7 +126,7 @@ fn effect(plan: &Plan, change: &Change, verdict: Verdict, style: Style) -> Strin
             let risk = if risk { style.paint(Tone::Risk, "DATA AT RISK") } else { String::new() };
             joined(&[order, &risk, if change.fields.is_empty() { &reason } else { "" }, mover])
         }
-        Verdict::Restart | Verdict::Reload | Verdict::InPlace => {
+        Verdict::Restart | Verdict::Reload | Verdict::InPlace | Verdict::Start | Verdict::Stop => {
             joined(&[verdict.word(), if change.fields.is_empty() { &reason } else { "" }, mover])
         }
     }
@@ -147,7 +151,7 @@ fn held(plan: &Plan, id: &ResourceId, style: Style) -> String {
     let releases = plan.held.iter().filter(|held| held.id == *id);
     releases
         .map(|held| {
-            let command = format!("nself apply --allow {}", held.release);
+            let command = style.release(&held.release);
             format!("      allow it with   {}\n", style.paint(Tone::Strong, &command))
         })
         .collect()

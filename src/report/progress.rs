@@ -1,6 +1,6 @@
 //! Steps and events in words.
 
-use crate::plan::{Event, Failure, Op, Plan};
+use crate::plan::{Event, Failure, Op, Plan, Step};
 
 use super::{
     style::{Style, Tone, clean},
@@ -8,13 +8,14 @@ use super::{
 };
 
 /// Returns what a step does, as a verb phrase such as `start shop-api`.
-pub fn step(op: &Op) -> String {
-    let text = match op {
+pub fn step(step: &Step) -> String {
+    let text = match &step.op {
         Op::Pull { image, from } if image == from => format!("pull {image}"),
         Op::Pull { image, from } => format!("pull {image} from {from}"),
         Op::Build { image, .. } => format!("build {image}"),
         Op::CreateNetwork { network, .. } => format!("create network {}", network.name),
-        Op::RemoveNetwork { id } => format!("remove network {}", short(id)),
+        // The engine knows it by an id, people by its name.
+        Op::RemoveNetwork { .. } => format!("remove {}", step.group),
         Op::CreateVolume { volume, .. } => format!("create volume {}", volume.name),
         Op::RemoveVolume { name } => format!("remove volume {name}"),
         Op::WriteFiles { files, .. } => format!("write the files of {}", files.container),
@@ -51,14 +52,18 @@ pub fn step(op: &Op) -> String {
 /// Returns the line of an event, for output that is not a terminal: one for each finished step, and one
 /// at the beginning of what may take minutes.
 pub fn line(plan: &Plan, event: &Event, style: Style) -> Option<String> {
-    let named = |place: usize| plan.steps.get(place).map(|one| step(&one.op));
+    let named = |place: usize| plan.steps.get(place).map(step);
     let line = match event {
-        Event::Started { step: place } => match &plan.steps.get(*place)?.op {
-            op @ Op::Pull { .. } => format!("· {} …", step(op)),
-            op @ Op::Build { build, .. } if build.effort.is_empty() => format!("· {} …", step(op)),
-            op @ Op::Build { build, .. } => format!("· {} … {}", step(op), build.effort),
-            _ => return None,
-        },
+        Event::Started { step: place } => {
+            let one = plan.steps.get(*place)?;
+            match &one.op {
+                Op::Pull { .. } => format!("· {} …", step(one)),
+                Op::Build { build, .. } => {
+                    format!("· {} … {}", step(one), build.effort).trim_end().to_owned()
+                }
+                _ => return None,
+            }
+        }
         Event::Finished { step: place, took: time } => {
             let sign = style.paint(Tone::Good, "✓");
             format!("{sign} {}   {}", named(*place)?, took(time.0))
@@ -88,8 +93,4 @@ pub fn line(plan: &Plan, event: &Event, style: Style) -> Option<String> {
 /// Returns the first link of a failure's chain.
 pub fn brief(failure: &Failure) -> String {
     failure.chain.first().map_or_else(|| "failed".to_owned(), |text| clean(text))
-}
-
-fn short(id: &str) -> &str {
-    id.get(..12).unwrap_or(id)
 }

@@ -177,10 +177,11 @@ const HEADINGS: [&str; 6] = ["SERVICE", "STATE", "FOR", "RESTARTS", "MEMORY", "U
 
 /// Returns the table of services under a line that says whether all is in sync.
 pub fn status(status: &Status, of: &Plan, style: Style) -> String {
+    let look = style.suggest("nself plan");
     let sync = match status.pending {
         0 => "in sync".to_owned(),
-        1 => "1 resource differs (nself plan)".to_owned(),
-        many => format!("{many} resources differ (nself plan)"),
+        1 => format!("1 resource differs ({look})"),
+        many => format!("{many} resources differ ({look})"),
     };
     let mut out = plan::header(of, &sync, style);
     let rows: Vec<[String; 6]> = status.services.iter().map(cells).collect();
@@ -206,7 +207,7 @@ pub fn status(status: &Status, of: &Plan, style: Style) -> String {
         out += &set(row, Some(service.condition.tone()));
     }
     for held in &of.held {
-        out += &format!("held: {} (nself plan)\n", held.id);
+        out += &format!("held: {} ({look})\n", held.id);
     }
     out
 }

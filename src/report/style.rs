@@ -3,6 +3,7 @@
 use anstyle::{AnsiColor, Style as Ansi};
 
 use super::diagnostic::Colour;
+use crate::plan::Release;
 
 /// How text is set. Colour only adds; nothing is said by colour alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,6 +12,11 @@ pub struct Style {
     pub colour: bool,
     /// How many columns there are.
     pub width: usize,
+    /// How the person called the program, options for all commands included, so that every command that
+    /// is suggested can be typed as it stands.
+    pub program: &'static str,
+    /// The command that carries a plan out.
+    pub command: &'static str,
 }
 
 /// What a piece of text is, as far as its colour goes.
@@ -30,7 +36,20 @@ impl Style {
 
     /// Returns plain text of the usual width.
     pub fn plain() -> Self {
-        Self { colour: false, width: Self::WIDTH }
+        Self { colour: false, width: Self::WIDTH, program: "nself", command: "apply" }
+    }
+
+    /// Returns what releases a held change.
+    pub(super) fn release(self, release: &Release) -> String {
+        format!("{} {} --allow {release}", self.program, self.command)
+    }
+
+    /// Returns a suggestion with the program called as the person did.
+    pub(super) fn suggest(self, command: &str) -> String {
+        match command.strip_prefix("nself ") {
+            Some(rest) => format!("{} {rest}", self.program),
+            None => command.to_owned(),
+        }
     }
 
     /// Returns whether diagnostics are to be coloured.

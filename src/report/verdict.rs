@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    diff::{Action, Change, Effect},
+    desired::Field,
+    diff::{Action, Change, Effect, Shown},
     model::ResourceId,
     plan::{Op, Plan, Step, Target},
 };
@@ -25,6 +26,10 @@ pub enum Verdict {
     Reload,
     /// Changed while it runs.
     InPlace,
+    /// Started as it is.
+    Start,
+    /// Stopped as it is.
+    Stop,
     /// It is removed.
     Remove,
     /// It is right; what was left beside it goes, or it is looked at once more.
@@ -50,7 +55,7 @@ impl Verdict {
         }
         match change.action {
             Action::Create => Self::of_image(plan, &change.id).unwrap_or(Self::Create),
-            Action::Change(Effect::InPlace) => Self::InPlace,
+            Action::Change(Effect::InPlace) => Self::of_state(change).unwrap_or(Self::InPlace),
             Action::Change(Effect::Reload) => Self::Reload,
             Action::Change(Effect::Restart) => Self::Restart,
             Action::Change(Effect::Recreate | Effect::DataAtRisk) => {
@@ -82,6 +87,18 @@ impl Verdict {
             .min()
     }
 
+    /// Returns what is done to a container that differs only in what it is doing.
+    fn of_state(change: &Change) -> Option<Self> {
+        let [only] = change.fields.as_slice() else { return None };
+        if only.path.field != Field::State {
+            return None;
+        }
+        match &only.after {
+            Shown::Plain(wanted) if wanted == "stopped" => Some(Self::Stop),
+            _ => Some(Self::Start),
+        }
+    }
+
     fn of_image(plan: &Plan, id: &ResourceId) -> Option<Self> {
         if !matches!(id, ResourceId::Image(_)) {
             return None;
@@ -95,7 +112,12 @@ impl Verdict {
         match self {
             Self::Pull | Self::Build | Self::Create => '+',
             Self::Recreate => '±',
-            Self::Restart | Self::Reload | Self::InPlace | Self::Settle => '~',
+            Self::Restart
+            | Self::Reload
+            | Self::InPlace
+            | Self::Start
+            | Self::Stop
+            | Self::Settle => '~',
             Self::Remove => '-',
             Self::Held | Self::Blocked => '!',
             Self::Deferred | Self::NotChecked => '?',
@@ -112,6 +134,8 @@ impl Verdict {
             Self::Restart => "restart",
             Self::Reload => "reload",
             Self::InPlace => "in place",
+            Self::Start => "start",
+            Self::Stop => "stop",
             Self::Remove => "remove",
             Self::Settle => "settle",
             Self::Held => "held",

@@ -197,7 +197,7 @@ fn happen(world: &mut World, tamper: &Tamper) {
         }
         Tamper::SecondNetwork => {
             if let Some((network, labels)) = world.networks.values().next().cloned() {
-                let number = world.next();
+                let number = world.number();
                 let mut copy = network;
                 copy.id = format!("n{number:08}");
                 copy.created = format!("{number:08}");
@@ -221,7 +221,7 @@ fn happen(world: &mut World, tamper: &Tamper) {
         Tamper::ForgetRecord => world.records.clear(),
         Tamper::Impostor(number) => {
             if let Some(container) = world.find(&name(number)).cloned() {
-                let made = world.next();
+                let made = world.number();
                 let mut copy = container;
                 copy.seen.id = format!("c{made:08}");
                 copy.seen.created = format!("{made:08}");
@@ -447,7 +447,7 @@ fn add_strangers(sim: &Sim) -> Vec<(String, State)> {
     ["other-web", "shop-s9x"]
         .into_iter()
         .map(|name| {
-            let made = world.next();
+            let made = world.number();
             let mut stranger = template.clone();
             stranger.seen.id = format!("c{made:08}");
             stranger.seen.name = name.into();

@@ -1,6 +1,9 @@
 //! The integration tests, one binary.
 #![allow(
     clippy::unwrap_used,
+    clippy::too_many_lines,
+    clippy::unnecessary_wraps,
+    clippy::format_collect,
     clippy::disallowed_methods,
     unreachable_pub,
     missing_docs,

@@ -42,7 +42,7 @@ pub(super) fn execute(world: &mut World, op: &Op, keyring: &Keyring) -> Result<(
             if world.networks.values().any(|(seen, _)| seen.name == network.name) {
                 return Ok(());
             }
-            let number = world.next();
+            let number = world.number();
             let id = format!("n{number:08}");
             let fields = live(&Resource::Network(network.clone()).fields(), keyring)?;
             let seen = SeenNetwork {
@@ -70,7 +70,7 @@ pub(super) fn execute(world: &mut World, op: &Op, keyring: &Keyring) -> Result<(
                 }
                 return refuse("make the volume", Refusal::NameTaken, "it differs");
             }
-            let incarnation = world.next();
+            let incarnation = world.number();
             let seen = SeenVolume {
                 name: volume.name.clone(),
                 owner: Owner::Foreign,
@@ -296,7 +296,7 @@ fn create(
             }
         }
     }
-    let number = world.next();
+    let number = world.number();
     let seen = SeenContainer {
         id: format!("c{number:08}"),
         name: name.to_owned(),
@@ -343,7 +343,7 @@ fn start(world: &mut World, target: &Target) -> Result<(), Error> {
             );
         }
     }
-    let number = world.next();
+    let number = world.number();
     let id = seen.id.clone();
     if let Some(container) = world.containers.get_mut(&id) {
         container.seen.state = State::Running;

@@ -6,7 +6,7 @@ use crate::{
     catalog::InnerDriver,
     desired::{Field, Fields, Path},
     engine::Holder,
-    model::{Inner, ResourceId},
+    model::{Inner, Instance, ResourceId},
     observed::{
         Applied, EngineFacts, FileStat, InnerState, Live, LiveFields, Observed, Owner, PortHolder,
         Record, Request, SeenContainer, SeenFiles, SeenImage, SeenNetwork, SeenVolume, State,
@@ -68,7 +68,7 @@ pub struct SimVolume {
 
 impl World {
     /// Returns a number that no other object has.
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.counter += 1;
         self.counter
     }
@@ -230,7 +230,7 @@ pub(super) fn mounts(container: &SimContainer, volume: &str) -> bool {
 }
 
 fn owner(labels: &BTreeMap<String, String>, request: &Request) -> Owner {
-    let instance = request.instance.as_ref().map(|instance| instance.as_str());
+    let instance = request.instance.as_ref().map(Instance::as_str);
     let ours = labels.get(label::PROJECT) == Some(&request.project_id)
         && labels.get(label::INSTANCE).map(String::as_str) == instance;
     if !ours {

@@ -185,6 +185,8 @@ fn actions(plan: &Plan, change: &Change, verdict: Verdict) -> Vec<&'static str> 
             Verdict::Restart
             | Verdict::Reload
             | Verdict::InPlace
+            | Verdict::Start
+            | Verdict::Stop
             | Verdict::Settle
             | Verdict::Blocked
             | Verdict::Deferred,

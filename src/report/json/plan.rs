@@ -246,7 +246,7 @@ fn own(plan: &Plan, looked_ms: u64) -> Own {
             .iter()
             .map(|one| StepJson {
                 address: one.group.to_string(),
-                what: step(&one.op),
+                what: step(one),
                 why: one.why.clone(),
                 after: one.after.iter().copied().collect(),
             })

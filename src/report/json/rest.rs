@@ -69,11 +69,7 @@ impl FailureJson {
 pub fn event(plan: &Plan, event: &Event) -> String {
     let at = |place: usize| {
         let one = plan.steps.get(place);
-        StepJson {
-            step: place,
-            address: one.map(|one| one.group.to_string()),
-            what: one.map(|one| step(&one.op)),
-        }
+        StepJson { step: place, address: one.map(|one| one.group.to_string()), what: one.map(step) }
     };
     super::line(&match event {
         Event::Started { step } => EventJson::Started(at(*step)),

@@ -180,7 +180,7 @@ fn log_in(stage: &Stage, role: &str, database: &str) -> Result<(), String> {
     let name = SecretName::new(&format!("postgres_{role}_password")).unwrap();
     let keyring = stage.load().keyring;
     let password = format!("PGPASSWORD={}", keyring.get(&name).unwrap().expose());
-    let image = stage.inspect(&stage.container("postgres"), "{{.Config.Image}}");
+    let image = Stage::inspect(&stage.container("postgres"), "{{.Config.Image}}");
     let mut words = vec!["run", "--rm", "--network", &stage.name, "-e", &password];
     words.extend(["--entrypoint", "psql", &image, "-h", "postgres", "-U", role, "-d", database]);
     words.extend(["-qAtc", "SELECT 1"]);

@@ -210,13 +210,13 @@ impl Stage {
     }
 
     /// Returns one value of `docker inspect`.
-    pub(crate) fn inspect(&self, name: &str, format: &str) -> String {
+    pub(crate) fn inspect(name: &str, format: &str) -> String {
         docker(&["inspect", "--format", format, name])
     }
 
     /// Returns what tells a container from another one, and one run of it from another.
     pub(crate) fn life(&self, service: &str) -> String {
-        self.inspect(&self.container(service), "{{.Id}} {{.State.StartedAt}}")
+        Self::inspect(&self.container(service), "{{.Id}} {{.State.StartedAt}}")
     }
 }
 

@@ -378,11 +378,11 @@ fn a_container_without_our_labels_is_a_conflict_until_it_is_named() {
     assert_eq!(drift.changes.get(&id).unwrap().action, Action::Conflict);
     let report = stage.apply();
     assert_eq!(report.rest.held.len(), 1, "{}", gist(&report.rest));
-    assert_eq!(stage.inspect(&web, "{{.Id}}"), foreign, "it was touched without being named");
+    assert_eq!(Stage::inspect(&web, "{{.Id}}"), foreign, "it was touched without being named");
 
     let report = stage.apply_allowing(&[&format!("replace:container/{web}")]);
     assert!(report.rest.is_empty(), "{}", gist(&report.rest));
-    assert_ne!(stage.inspect(&web, "{{.Id}}"), foreign);
+    assert_ne!(Stage::inspect(&web, "{{.Id}}"), foreign);
     assert!(stage.plan().is_empty());
 }
 
@@ -419,7 +419,7 @@ fn a_tag_that_moved_to_another_image_is_found() {
     let drift = stage.drift();
     assert!(paths(&drift).contains(&"image".to_owned()), "{}", gist(&drift));
     stage.converge();
-    assert_eq!(stage.inspect(&web, "{{.Image}}"), other);
+    assert_eq!(Stage::inspect(&web, "{{.Image}}"), other);
     drop(stage);
     docker(&["rmi", "-f", &tag, &other]);
 }

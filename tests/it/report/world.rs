@@ -15,8 +15,8 @@ pub(crate) fn id(text: &str) -> ResourceId {
     text.parse().unwrap()
 }
 
-pub(crate) fn line(line: usize) -> Option<Origin> {
-    Some(Origin::File { file: "nself.toml".into(), span: 0..1, line })
+pub(crate) fn line(line: usize) -> Origin {
+    Origin::File { file: "nself.toml".into(), span: 0..1, line }
 }
 
 pub(crate) fn plain(text: &str) -> Shown {
@@ -59,7 +59,7 @@ pub(crate) fn settled() -> Plan {
 
 fn api() -> Change {
     let level = FieldChange {
-        origin: line(31),
+        origin: Some(line(31)),
         last: Some(plain("info")),
         ..field(Field::Env.key("LOG_LEVEL"), plain("info"), plain("debug"), Mover::You)
     };
@@ -79,7 +79,7 @@ fn api() -> Change {
 
 fn redis() -> Change {
     let memory = FieldChange {
-        origin: line(22),
+        origin: Some(line(22)),
         last: Some(plain("268435456")),
         ..field(Field::Memory.path(), plain("1073741824"), plain("268435456"), Mover::Drift)
     };

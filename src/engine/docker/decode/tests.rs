@@ -1,3 +1,5 @@
+//! Inspections as engines write them, and what is made of them.
+
 use serde_json::json;
 
 use super::*;

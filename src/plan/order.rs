@@ -1,0 +1,155 @@
+//! What waits for what: the edges between the groups of a plan.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    Op, container,
+    draft::{Drafts, Role},
+    planner::Planner,
+};
+use crate::{
+    desired::{Field, Resource},
+    model::ResourceId,
+    observed::{Live, SeenContainer},
+};
+
+impl Planner<'_> {
+    /// Adds all edges between groups.
+    pub(super) fn order(&mut self) {
+        let handovers = self.port_handovers();
+        self.wait_for_dependencies(&handovers.values().flatten().copied().collect());
+        self.wait_for_preparations();
+        self.wait_for_removals();
+        for (start, stops) in handovers {
+            for stop in stops {
+                self.drafts.wait(start, stop);
+            }
+        }
+    }
+
+    /// Makes each group wait for the groups its resource rests on.
+    ///
+    /// A container that lets go of a port for another one stops early: it cannot wait for what it
+    /// needs when that is what waits for the port.
+    fn wait_for_dependencies(&mut self, early: &BTreeSet<usize>) {
+        let groups: BTreeSet<ResourceId> =
+            self.drafts.all.iter().map(|draft| draft.group.clone()).collect();
+        for group in &groups {
+            // A group waits for what it rests on itself, so there is no need to look behind one.
+            for dependency in self.dependencies(group, |id| groups.contains(id)) {
+                if !groups.contains(&dependency) {
+                    continue;
+                }
+                let material = matches!(
+                    dependency,
+                    ResourceId::Image(_) | ResourceId::Network(_) | ResourceId::Volume(_)
+                );
+                let earlier: Vec<usize> = self.drafts.of(&dependency).collect();
+                let own: Vec<usize> = self.drafts.of(group).collect();
+                for number in own {
+                    let waits = match self.drafts.all[number].role {
+                        Role::Make | Role::Prepare => material,
+                        Role::Disturb if early.contains(&number) => material,
+                        Role::Disturb | Role::Act => true,
+                    };
+                    if waits {
+                        for earlier in &earlier {
+                            self.drafts.wait(number, *earlier);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Makes whatever disturbs wait for everything that can fail early.
+    fn wait_for_preparations(&mut self) {
+        let of = |role: Role, drafts: &Drafts| -> Vec<usize> {
+            (0..drafts.all.len()).filter(|number| drafts.all[*number].role == role).collect()
+        };
+        let preparations = of(Role::Prepare, &self.drafts);
+        for number in of(Role::Disturb, &self.drafts) {
+            for earlier in &preparations {
+                self.drafts.wait(number, *earlier);
+            }
+        }
+    }
+
+    /// Makes networks and volumes go after the containers on them.
+    fn wait_for_removals(&mut self) {
+        for number in 0..self.drafts.all.len() {
+            let users: Vec<&SeenContainer> = match &self.drafts.all[number].op {
+                Op::RemoveVolume { name } => self.users_of_volume(name),
+                Op::RemoveNetwork { id } => {
+                    let gone = !self.desired.resources.contains_key(&self.drafts.all[number].group);
+                    let network = self.observed.networks.iter().find(|seen| seen.id == *id);
+                    let members = network.filter(|_| gone).map(|seen| &seen.members);
+                    let is_member =
+                        |seen: &&SeenContainer| members.is_some_and(|m| m.contains(&seen.name));
+                    self.observed.containers.iter().filter(is_member).collect()
+                }
+                _ => continue,
+            };
+            let removals: Vec<usize> = self
+                .drafts
+                .all
+                .iter()
+                .enumerate()
+                .filter(|(_, draft)| match &draft.op {
+                    Op::RemoveContainer(target) => {
+                        users.iter().any(|seen| seen.id == target.reference())
+                    }
+                    _ => false,
+                })
+                .map(|(number, _)| number)
+                .collect();
+            for removal in removals {
+                self.drafts.wait(number, removal);
+            }
+        }
+    }
+
+    fn users_of_volume(&self, name: &str) -> Vec<&SeenContainer> {
+        let mounts = |seen: &&SeenContainer| {
+            seen.fields.0.iter().any(|(path, live)| match live {
+                Live::Text(text) => {
+                    path.field == Field::Mount
+                        && text
+                            .expose()
+                            .strip_prefix("volume:")
+                            .and_then(|m| m.rsplit_once(':'))
+                            .is_some_and(|(volume, _)| volume == name)
+                }
+                Live::Verifier(_) => false,
+            })
+        };
+        self.observed.containers.iter().filter(mounts).collect()
+    }
+
+    /// Returns, for each start that wants a port of the host, the stops of those who have it.
+    fn port_handovers(&self) -> BTreeMap<usize, Vec<usize>> {
+        let mut handovers = BTreeMap::new();
+        for (start, draft) in self.drafts.all.iter().enumerate() {
+            let Some(Resource::Container(wanted)) = self.desired.resources.get(&draft.group) else {
+                continue;
+            };
+            if !matches!(draft.op, Op::Start(_)) || wanted.ports.is_empty() {
+                continue;
+            }
+            let ports: BTreeSet<u16> =
+                wanted.ports.values().flatten().map(|binding| binding.port).collect();
+            let holds = |id: &str| {
+                let seen = self.observed.containers.iter().find(|seen| seen.id == id);
+                seen.is_some_and(|seen| !ports.is_disjoint(&container::published(seen)))
+            };
+            let stops = self.drafts.all.iter().enumerate().filter(|(_, other)| match &other.op {
+                Op::Stop { container, .. } => {
+                    other.group != draft.group && holds(container.reference())
+                }
+                _ => false,
+            });
+            handovers.insert(start, stops.map(|(number, _)| number).collect());
+        }
+        handovers
+    }
+}
