@@ -76,7 +76,11 @@ pub async fn plan<E: Observe>(
     contents: bool,
 ) -> Result<Pass, Error> {
     let options = Options { policy: policy.clone(), ..Options::default() };
-    look(engine, project, &options, contents).await
+    let pass = look(engine, project, &options, contents).await?;
+    if !contents {
+        insist_on_vault(project, &pass)?;
+    }
+    Ok(pass)
 }
 
 /// Looks, asks, takes the lock, looks again, and makes it so.
@@ -95,7 +99,8 @@ pub async fn apply<E: Engine + Lock>(
     events: &(dyn Fn(&Plan, Event) + Sync),
     cancel: &CancellationToken,
 ) -> Result<Option<Report>, Error> {
-    let mut agreed = look(engine, project, options, false).await?;
+    let mut agreed = look(engine, project, options, options.goal.reads_files()).await?;
+    insist_on_vault(project, &agreed)?;
     if !agree(&agreed).await {
         return Ok(None);
     }
@@ -145,7 +150,8 @@ async fn under_lock<E: Engine + Lock>(
         ensure_secrets(project, &agreed.desired)?;
     }
     engine.unlock(&project.keyring);
-    let pass = look(engine, project, options, false).await?;
+    let pass = look(engine, project, options, goal.reads_files()).await?;
+    insist_on_vault(project, &pass)?;
     if !is_alike(&agreed.plan, &pass.plan) {
         return Ok(Locked::Moved(Box::new(pass)));
     }
@@ -182,16 +188,19 @@ async fn look<E: Observe>(
     let Options { goal, destroy: _, policy } = options;
     let brief = pass::Brief { goal, keyring: &project.keyring, policy, contents };
     let (observed, plan) = pass::look(engine, &mut desired, &brief).await?;
-    let runs = observed.containers.iter().any(|seen| seen.owner.is_ours());
-    // Inventing secrets over data that knows other ones would lock everybody out.
-    if runs && !project.keyring.is_present() && !contents && !desired.secrets.is_empty() {
-        return Err(Error::VaultMissing {
-            project: desired.prefix(),
-            vault: project.vault_folder(),
-        });
-    }
     let looked_ms = u64::try_from(now().duration_since(begin).as_millis()).unwrap_or(u64::MAX);
     Ok(Pass { desired, observed, plan, looked_ms, warnings })
+}
+
+/// Refuses to go on without the secrets of what runs: inventing others over data that knows these would
+/// lock everybody out.
+fn insist_on_vault(project: &Project, pass: &Pass) -> Result<(), Error> {
+    let runs = pass.observed.containers.iter().any(|seen| seen.owner.is_ours());
+    if !runs || project.keyring.is_present() || pass.desired.secrets.is_empty() {
+        return Ok(());
+    }
+    let (project, vault) = (pass.desired.prefix(), project.vault_folder());
+    Err(Error::VaultMissing { project, vault })
 }
 
 /// Makes the secrets that are generated and not there, and the certificates that are missing or due.

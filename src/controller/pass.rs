@@ -149,6 +149,15 @@ async fn once<E: Engine>(
 }
 
 impl Goal {
+    /// Returns whether an apply reads generated files back: what `drift` finds in them is to be gone
+    /// afterwards, and a glance would not see it.
+    pub fn reads_files(&self) -> bool {
+        match self {
+            Self::Converge | Self::Resume(_) => true,
+            Self::Suspend(_) | Self::Restart(_) => false,
+        }
+    }
+
     /// Returns the services that are to be stopped, of those that were.
     fn suspended(
         &self,

@@ -35,7 +35,7 @@ pub fn effect(field: Field) -> Effect {
         | Field::Restart
         | Field::State
         | Field::Attribute => Effect::InPlace,
-        Field::Content | Field::Loaded => Effect::Reload,
+        Field::Content | Field::FileMode | Field::FileOwner | Field::Loaded => Effect::Reload,
         Field::Image
         | Field::Command
         | Field::Entrypoint

@@ -132,6 +132,8 @@ fn tamper() -> impl Strategy<Value = Tamper> {
                         | Field::Subnet
                         | Field::BuiltFrom
                         | Field::Content
+                        | Field::FileMode
+                        | Field::FileOwner
                         | Field::Loaded
                         | Field::Attribute
                         | Field::Network

@@ -40,29 +40,48 @@ const PERMISSIONS: u32 = 0o7777;
 
 impl Docker {
     pub(super) async fn write_files(&self, files: &Files, digest: &Digest) -> Result<(), Error> {
-        let Files { volume, container, mount: _, files, owner, check: _, reload: _ } = files;
-        let what = format!("write the files of {container}");
+        let what = format!("write the files of {}", files.container);
+        let helper = self.helper(&files.volume, &what).await?;
+        let written = self.write_set(&helper, files, digest, &what).await;
+        self.remove_by_id(&helper, &what).await?;
+        written
+    }
+
+    async fn write_set(
+        &self,
+        helper: &str,
+        files: &Files,
+        digest: &Digest,
+        what: &str,
+    ) -> Result<(), Error> {
+        let Files { volume: _, container: _, mount: _, files, owner, check: _, reload: _ } = files;
         let mut packer = Packer::new(*owner, WRITTEN);
-        packer.folder(digest.as_str()).map_err(|error| self.packing(&what, &error))?;
+        packer.folder(digest.as_str()).map_err(|error| self.packing(what, &error))?;
         let mut folders = BTreeSet::new();
         for path in files.keys() {
             folders.extend(parents(path));
         }
         for folder in folders {
             let path = format!("{digest}/{folder}");
-            packer.folder(&path).map_err(|error| self.packing(&what, &error))?;
+            packer.folder(&path).map_err(|error| self.packing(what, &error))?;
         }
         for (path, File { content, mode }) in files {
             let content = self.reveal(content)?;
             let path = format!("{digest}/{path}");
             let added = packer.file(&path, content.expose().as_bytes(), *mode);
-            added.map_err(|error| self.packing(&what, &error))?;
+            added.map_err(|error| self.packing(what, &error))?;
         }
-        let archive = packer.finish().map_err(|error| self.packing(&what, &error))?;
-        let helper = self.helper(volume, &what).await?;
-        let sent = self.upload(&helper, archive, &what).await;
-        self.remove_by_id(&helper, &what).await?;
-        sent
+        // Where the set is there already, somebody may have put more into it.
+        let there = self.read_folder(helper, &format!("{INSIDE}/{digest}")).await;
+        let there = refusal::found(there).map_err(|error| self.refused(what, &error))?;
+        for path in there.into_iter().flatten().map(|(path, _)| path) {
+            if !files.contains_key(&path) {
+                let emptied = packer.file(&format!("{digest}/{path}"), b"", 0o400);
+                emptied.map_err(|error| self.packing(what, &error))?;
+            }
+        }
+        let archive = packer.finish().map_err(|error| self.packing(what, &error))?;
+        self.upload(helper, archive, what).await
     }
 
     pub(super) async fn switch_files(&self, volume: &str, digest: &str) -> Result<(), Error> {
@@ -122,21 +141,17 @@ impl Docker {
         request: &Request,
         seen: &[SeenContainer],
     ) -> Result<BTreeMap<ResourceId, SeenFiles>, Error> {
-        let mut found = BTreeMap::new();
-        for files in &request.files {
-            let Some((container, mount)) = window(files, seen) else { continue };
+        let looks = request.files.iter().map(async |files| {
+            let Some((container, mount)) = window(files, seen) else { return Ok(None) };
             let what = format!("look at the files of {}", files.container);
             let looked = self.look_at_set(files, &container.id, mount, request.contents).await;
-            match refusal::found(looked) {
-                Ok(Some(set)) => {
-                    found.insert(ResourceId::Files(files.container.clone()), set);
-                }
-                // The container went while we looked.
-                Ok(None) => {}
-                Err(error) => return Err(self.refused(what, &error)),
-            }
-        }
-        Ok(found)
+            // There is nothing to say of a container that went while we looked.
+            let set = refusal::found(looked).map_err(|error| self.refused(what, &error))?;
+            Ok(set.map(|set| (ResourceId::Files(files.container.clone()), set)))
+        });
+        let looks: Vec<_> = looks.collect();
+        let found: Vec<_> = stream::iter(looks).buffer_unordered(AT_ONCE).try_collect().await?;
+        Ok(found.into_iter().flatten().collect())
     }
 
     async fn look_at_set(
@@ -161,10 +176,11 @@ impl Docker {
         };
         if contents && !set.files.is_empty() {
             let all = self.read_folder(container, &format!("{mount}/{digest}")).await?;
-            for (path, content) in all {
+            for (path, read) in all {
                 if let Some(stat) = set.files.get_mut(&path) {
-                    let text = String::from_utf8_lossy(&content).into_owned();
-                    stat.content = Some(Sensitive::new(text));
+                    (stat.owner, stat.content) = (read.owner, read.content);
+                } else if read.size > 0 {
+                    set.files.insert(path, read);
                 }
             }
         }
@@ -288,21 +304,37 @@ impl Docker {
         &self,
         container: &str,
         path: &str,
-    ) -> Result<BTreeMap<String, Vec<u8>>, bollard::errors::Error> {
+    ) -> Result<BTreeMap<String, FileStat>, bollard::errors::Error> {
         use std::io::Read as _;
         let archive = self.download(container, path).await?;
         let mut files = BTreeMap::new();
         let mut archive = tar::Archive::new(archive.as_slice());
         for entry in archive.entries()? {
             let mut entry = entry?;
-            if !entry.header().entry_type().is_file() {
+            // The first part is the folder itself, or the empty file that is left of one.
+            let inside: std::path::PathBuf = entry.path()?.components().skip(1).collect();
+            if inside.as_os_str().is_empty() {
                 continue;
             }
-            // The first part is the folder itself.
-            let inside: std::path::PathBuf = entry.path()?.components().skip(1).collect();
+            let kind = entry.header().entry_type();
             let mut content = Vec::new();
-            entry.read_to_end(&mut content)?;
-            files.insert(inside.to_string_lossy().into_owned(), content);
+            if kind.is_file() {
+                entry.read_to_end(&mut content)?;
+            } else if let Some(target) = entry.link_name_bytes() {
+                content.extend_from_slice(&target);
+            } else {
+                continue;
+            }
+            let owner = (entry.header().uid()?, entry.header().gid()?);
+            let owner = u32::try_from(owner.0).ok().zip(u32::try_from(owner.1).ok());
+            let stat = FileStat {
+                size: content.len() as u64,
+                mode: entry.header().mode()? & PERMISSIONS,
+                untouched: entry.header().mtime()? == WRITTEN,
+                owner,
+                content: Some(Sensitive::new(String::from_utf8_lossy(&content).into_owned())),
+            };
+            files.insert(inside.to_string_lossy().into_owned(), stat);
         }
         Ok(files)
     }
@@ -350,6 +382,7 @@ fn file_stat(stat: &PathStatResponse) -> FileStat {
         size: stat.size.try_into().unwrap_or_default(),
         mode: unix_mode(stat.file_mode),
         untouched: time.map(jiff::Timestamp::as_second) == i64::try_from(WRITTEN).ok(),
+        owner: None,
         content: None,
     }
 }

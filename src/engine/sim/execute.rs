@@ -99,6 +99,7 @@ pub(super) fn execute(world: &mut World, op: &Op, keyring: &Keyring) -> Result<(
                     size: content.expose().len() as u64,
                     mode: file.mode,
                     untouched: true,
+                    owner: Some(files.owner),
                     content: Some(content),
                 };
                 set.insert(path.clone(), stat);

@@ -184,10 +184,10 @@ impl World {
             }
             let set = volume.current.as_ref().and_then(|digest| volume.sets.get(digest));
             let mut all = set.cloned().unwrap_or_default();
-            all.retain(|path, _| files.files.contains_key(path));
             if !request.contents {
+                all.retain(|path, _| files.files.contains_key(path));
                 for stat in all.values_mut() {
-                    stat.content = None;
+                    (stat.owner, stat.content) = (None, None);
                 }
             }
             let id = ResourceId::Files(files.container.clone());

@@ -3,6 +3,9 @@
 //! Each has a project of its own and removes what it made, whatever became of it. Tampering is done with
 //! the engine's own command line, as a person would.
 
+mod files;
 mod harmless;
+mod inside;
+mod services;
 mod stage;
 mod tamper;
