@@ -194,8 +194,10 @@ async fn look<E: Observe>(
 /// Refuses to go on without the secrets of what runs: inventing others over data that knows these would
 /// lock everybody out.
 fn insist_on_vault(project: &Project, pass: &Pass) -> Result<(), Error> {
-    let runs = pass.observed.containers.iter().any(|seen| seen.owner.is_ours());
-    if !runs || project.keyring.is_present() || pass.desired.secrets.is_empty() {
+    let Observed { containers, volumes, .. } = &pass.observed;
+    let is_there = containers.iter().any(|seen| seen.owner.is_ours())
+        || volumes.iter().any(|seen| seen.owner.is_ours() && !seen.disposable);
+    if !is_there || project.keyring.is_present() || pass.desired.secrets.is_empty() {
         return Ok(());
     }
     let (project, vault) = (pass.desired.prefix(), project.vault_folder());

@@ -90,6 +90,9 @@ pub(super) fn orphans(look: &Look<'_>, changes: &mut Changes) {
 
 /// Returns the live containers that claim to be this one, the one that counts first: it is as wanted,
 /// runs, has the right name, is the younger.
+///
+/// Where none is as wanted, what an apply that was cut off was about to put in its place counts least: the
+/// one before it is what worked.
 fn claimants<'a>(
     look: &'a Look<'_>,
     id: &ResourceId,
@@ -111,7 +114,8 @@ fn claimants<'a>(
             .all(|field| matches!(field.path.field, Field::Name | Field::State));
         let runs = matches!(seen.state, State::Running | State::Paused);
         let named = seen.name == wanted.name;
-        (!as_wanted, !runs, !named, std::cmp::Reverse(&seen.created), &seen.id)
+        let unproven = !as_wanted && seen.name == wanted.next_name();
+        (!as_wanted, unproven, !runs, !named, std::cmp::Reverse(&seen.created), &seen.id)
     });
     claimants
 }
@@ -137,6 +141,7 @@ fn fields(
     let pictures =
         Pictures { wanted: &wanted_fields, inherited: &inherited, live: &seen.fields, last };
     let image_is_gone = image.is_none();
+    let unready = look.record.is_some_and(|record| record.unready.contains(id));
     let mut all = compare_fields(look, id, &pictures, |path| {
         matches!(path.field, Field::State | Field::Image)
             || look.ignored(&wanted.service, path).is_some()
@@ -146,6 +151,15 @@ fn fields(
     all.extend(image_change(look, id, wanted, seen));
     all.extend(state_change(look, id, wanted, seen, last.get(&Field::State.path())));
     for field in &mut all {
+        // What an apply left that failed or was cut off, nobody else moved.
+        let left_by_us = match field.path.field {
+            Field::Name => seen.name == wanted.next_name(),
+            Field::State => unready || seen.state == State::Created,
+            _ => false,
+        };
+        if left_by_us {
+            field.mover = Mover::You;
+        }
         // What was not set cannot be "taken away in place" where 0 means "leave".
         if sticks(field.path.field) && field.after == Shown::Absent {
             field.effect = Effect::Recreate;
