@@ -2,7 +2,10 @@
 
 use super::{
     Action, Change, Changes, Effect, FieldChange, Last, Leftover, Look, Mover, Remembered, Shown,
-    by_resource, compare::Pictures, compare_fields, effect::sticks,
+    by_resource,
+    compare::Pictures,
+    compare_fields,
+    effect::{is_updated, sticks},
 };
 use crate::{
     desired::{Class, Container, Field, Fields, Phase},
@@ -166,8 +169,7 @@ fn fields(
         }
         if field.effect == Effect::InPlace
             && !look.observed.engine.updates_in_place
-            && (sticks(field.path.field)
-                || matches!(field.path.field, Field::Pids | Field::Restart))
+            && is_updated(field.path.field)
         {
             field.effect = Effect::Recreate;
         }

@@ -13,7 +13,7 @@ mod network;
 mod volume;
 
 pub use change::{Action, Change, Changes, FieldChange, Leftover, Mover, Note, Shown, Subject};
-pub use effect::{Effect, effect};
+pub use effect::{Effect, effect, is_updated};
 
 use std::collections::{BTreeMap, BTreeSet};
 
