@@ -9,31 +9,28 @@ use crate::{
 
 /// Compares a wanted set of files with what lies in its volume and with what its reader has loaded.
 pub(super) fn compare(look: &Look<'_>, id: &ResourceId, files: &Files, changes: &mut Changes) {
-    let Some(digest) = files.digest(look.keyring) else {
-        let missing = look.observed.files.contains_key(id);
-        let change = if missing {
-            Change::new(id, Action::NotChecked, "its secrets are not known here")
-        } else {
-            Change::new(id, Action::Create, "its secrets are generated first")
-                .moved_by(look.mover_of_absence(id))
-        };
-        changes.push(change);
-        return;
-    };
     let Some(seen) = look.observed.files.get(id) else {
         let change = Change::new(id, Action::Create, "not written yet");
         changes.push(change.moved_by(look.mover_of_absence(id)));
         return;
     };
+    // Without a digest a secret is missing. Here that one is yet to be generated, as with a certificate
+    // for one more host; where there are no secrets at all, they are elsewhere.
+    let digest = files.digest(look.keyring);
+    if digest.is_none() && !look.keyring.is_present() {
+        changes.push(Change::new(id, Action::NotChecked, "its secrets are not known here"));
+        return;
+    }
+    let is_wanted = |other: &str| digest.as_ref().is_some_and(|digest| digest.as_str() == other);
     let loaded = look.record.and_then(|record| record.loaded.get(id));
     // What we wrote last and nobody touched since: then it is the file that changed.
     let mover = match (&seen.current, loaded) {
         (Some(current), Some(loaded)) if current == loaded => Mover::You,
         (_, None) => Mover::Unknown,
-        (_, Some(loaded)) if loaded == digest.as_str() => Mover::Drift,
+        (_, Some(loaded)) if is_wanted(loaded) => Mover::Drift,
         (_, Some(_)) => Mover::Both,
     };
-    let switched = seen.current.as_deref() != Some(digest.as_str());
+    let switched = !seen.current.as_deref().is_some_and(is_wanted);
     let mut fields: Vec<FieldChange> = Vec::new();
     let file_mover = if switched { mover } else { Mover::Drift };
     let mut differs = |path, before, after| {
@@ -62,8 +59,11 @@ pub(super) fn compare(look: &Look<'_>, id: &ResourceId, files: &Files, changes: 
         let before = before(Some(stat), file_mover, None, look);
         differs(Field::Content.key(path), before, Shown::Absent);
     }
-    let is_loaded = loaded.is_some_and(|loaded| loaded == digest.as_str());
-    if fields.is_empty() && (switched || !is_loaded) {
+    let is_loaded = loaded.is_some_and(|loaded| is_wanted(loaded));
+    if let Some(digest) = &digest
+        && fields.is_empty()
+        && (switched || !is_loaded)
+    {
         // Alike file by file, so it is the set as a whole: another one is in use, or nobody knows which
         // one the service has loaded.
         let set = |digest: Option<&String>| {
