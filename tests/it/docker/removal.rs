@@ -54,7 +54,8 @@ fn data_goes_only_by_name_and_nothing_of_others_goes() {
     let foreign = format!("{}x-foreign", stage.name);
     docker(&["network", "create", &foreign]);
     docker(&["volume", "create", &foreign]);
-    docker(&["create", "--name", &foreign, "--network", &foreign, "-v", &format!("{foreign}:/v"), BASE]);
+    let mount = format!("{foreign}:/v");
+    docker(&["create", "--name", &foreign, "--network", &foreign, "-v", &mount, BASE, "true"]);
     let before = others(&stage);
     assert_eq!(before.len(), 3);
 
