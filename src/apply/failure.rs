@@ -3,9 +3,10 @@
 use std::error::Error as _;
 
 use crate::{
+    desired::{Build, BuildContext},
     engine::{Error, Evidence, Refusal},
     model::Keyring,
-    plan::Failure,
+    plan::{Failure, Op},
 };
 
 /// Turns an error into text without secrets, with what a person can do about it.
@@ -32,6 +33,17 @@ pub fn failure(error: &Error, keyring: &Keyring) -> Failure {
     Failure { chain, facts, remedy }
 }
 
+/// Returns what a person can do when a step of this kind fails, whatever the engine said.
+pub(super) fn remedy_of(op: &Op) -> Option<String> {
+    match op {
+        Op::Build {
+            build: Build { context: BuildContext::Folder { path, dockerfile, .. }, .. },
+            ..
+        } => Some(format!("correct {}, then nself apply", path.join(dockerfile).display())),
+        _ => None,
+    }
+}
+
 fn facts(evidence: &Evidence, keyring: &Keyring) -> Vec<(&'static str, String)> {
     let Evidence { probe, tries, process, health, log } = evidence;
     let mut facts = Vec::new();
@@ -55,6 +67,10 @@ fn remedy(kind: Refusal) -> Option<&'static str> {
         Refusal::ImageMissing => {
             Some("check the image's name and tag; is there a registry that has it?")
         }
+        Refusal::NoRegistry => Some(
+            "check the registry in the image's name, and the engine's way to it; `mirror` in [images] \
+             names another one",
+        ),
         Refusal::DiskFull => Some("free disk space on the engine's machine, then nself apply"),
         Refusal::NameTaken | Refusal::InUse => Some("nself plan shows who has it"),
         Refusal::NotFound | Refusal::Unsupported | Refusal::Other => None,

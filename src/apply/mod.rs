@@ -144,7 +144,8 @@ async fn run<E: Engine>(engine: &E, plan: &Plan, step: usize, keyring: &Keyring)
     let result = engine.execute(&plan.steps[step].op).await;
     let took = since(begin);
     let Err(error) = result else { return Ended { step, took, failure: None, returned: None } };
-    let failure = failure(&error, keyring);
+    let mut failure = failure(&error, keyring);
+    failure.remedy = failure.remedy.or_else(|| failure::remedy_of(&plan.steps[step].op));
     let ops = &plan.steps[step].on_failure;
     if ops.is_empty() {
         return Ended { step, took, failure: Some(failure), returned: None };

@@ -1,7 +1,7 @@
 //! Errors as people read them: what was attempted, why it failed, and what to do about it. The only place
 //! that knows which error ends the program with which code.
 
-use std::sync::Arc;
+use std::{io::ErrorKind, path::Path, sync::Arc};
 
 use crate::{
     controller, engine,
@@ -134,8 +134,8 @@ impl From<controller::Error> for Error {
             }
             controller::Error::VaultMissing { ref vault, .. } => {
                 let remedy = format!(
-                    "copy {} from where the project was started; nself secret recover will do it \
-                     from the running containers",
+                    "copy {} from where the project was first applied: new secrets would not fit what \
+                     is there",
                     vault.display()
                 );
                 Self::of(Exit::Invalid, &error).remedy(remedy)
@@ -162,6 +162,9 @@ impl From<engine::Error> for Error {
                 "is Docker running? Start it: sudo systemctl start docker · or name another engine \
                  with --engine",
             ),
+            E::Unreachable { address, .. } if !address.starts_with("tcp:") => {
+                whole.remedy("an address is like unix:///run/docker.sock or tcp://host:2375")
+            }
             E::Unreachable { .. } => {
                 whole.remedy("is it running there, and reachable from here? See nself help engine")
             }
@@ -183,6 +186,12 @@ impl From<engine::Error> for Error {
     }
 }
 
+/// Returns the folder a file is in, by a name that can be typed.
+fn folder_of(path: &Path) -> &Path {
+    let parent = path.parent().unwrap_or(path);
+    if parent.as_os_str().is_empty() { Path::new(".") } else { parent }
+}
+
 impl From<InvalidName> for Error {
     fn from(error: InvalidName) -> Self {
         Self::usage(error.to_string())
@@ -193,10 +202,20 @@ impl From<secret::Error> for Error {
     fn from(error: secret::Error) -> Self {
         use secret::Error as E;
         match &error {
-            E::Io { path, source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
-                let folder = path.parent().unwrap_or(path).display();
-                Self::of(Exit::Failed, &error)
-                    .remedy(format!("make it yours: sudo chown -R $USER {folder}"))
+            E::Io { path, source, .. } => {
+                let whole = Self::of(Exit::Failed, &error);
+                match (source.kind(), folder_of(path).display()) {
+                    (ErrorKind::PermissionDenied, folder) => whole.remedy(format!(
+                        "nself keeps secrets there; make it yours: sudo chown -R $USER {folder}"
+                    )),
+                    (ErrorKind::ReadOnlyFilesystem, folder) => whole.remedy(format!(
+                        "nself keeps secrets there; make it writable, or work in a copy of {folder}"
+                    )),
+                    (ErrorKind::StorageFull | ErrorKind::QuotaExceeded, folder) => {
+                        whole.remedy(format!("free some disk space: df -h {folder}"))
+                    }
+                    _ => whole,
+                }
             }
             E::Missing(missing) => {
                 let commands = missing.iter().map(|(name, _)| format!("nself secret set {name}"));
@@ -207,7 +226,7 @@ impl From<secret::Error> for Error {
                 .remedy("put a copy of it in its place; nself never overwrites it"),
             E::Newer { .. } => Self::of(Exit::Invalid, &error)
                 .remedy("use the nself that wrote it, or a later one"),
-            E::Io { .. } | E::Certificate { .. } => Self::of(Exit::Failed, &error),
+            E::Certificate { .. } => Self::of(Exit::Failed, &error),
         }
     }
 }

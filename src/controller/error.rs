@@ -31,8 +31,8 @@ pub enum Error {
         #[source]
         cause: std::io::Error,
     },
-    /// Objects of the project run, and their secrets are not here.
-    #[error("{project} runs on this engine, and its secrets are not in {vault}", vault = vault.display())]
+    /// Objects of the project are there, and their secrets are not here.
+    #[error("{project} is on this engine, and its secrets are not in {vault}", vault = vault.display())]
     VaultMissing {
         /// The project.
         project: String,

@@ -81,7 +81,7 @@ pub fn load(place: &Place) -> Result<Project, Error> {
 impl Project {
     /// Returns the folder that holds the project's secrets.
     pub fn vault_folder(&self) -> PathBuf {
-        self.folder().join(".nself")
+        self.place.file.with_file_name(".nself")
     }
 
     /// Returns the folder that paths in the file are relative to.

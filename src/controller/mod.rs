@@ -161,15 +161,14 @@ async fn under_lock<E: Engine + Lock>(
     Ok(Locked::Done(Box::new(Report { passes, rest, desired })))
 }
 
-/// Returns whether both plans do the same to the same resources. Values of secrets that were generated
-/// in between do not count.
+/// Returns whether both plans do the same to the same resources. Steps do not count: those that put in
+/// secrets are only known once these have been generated.
 fn is_alike(agreed: &Plan, now: &Plan) -> bool {
     let gist = |plan: &Plan| {
-        let steps: Vec<_> = plan.steps.iter().map(|step| step.group.clone()).collect();
         let held: Vec<_> = plan.held.iter().map(|held| held.release.clone()).collect();
         let actions: Vec<_> =
             plan.changes.changes.iter().map(|change| (change.id.clone(), change.action)).collect();
-        (steps, held, actions)
+        (held, actions)
     };
     gist(agreed) == gist(now)
 }
@@ -195,8 +194,10 @@ async fn look<E: Observe>(
 /// Refuses to go on without the secrets of what runs: inventing others over data that knows these would
 /// lock everybody out.
 fn insist_on_vault(project: &Project, pass: &Pass) -> Result<(), Error> {
-    let runs = pass.observed.containers.iter().any(|seen| seen.owner.is_ours());
-    if !runs || project.keyring.is_present() || pass.desired.secrets.is_empty() {
+    let Observed { containers, volumes, .. } = &pass.observed;
+    let is_there = containers.iter().any(|seen| seen.owner.is_ours())
+        || volumes.iter().any(|seen| seen.owner.is_ours() && !seen.disposable);
+    if !is_there || project.keyring.is_present() || pass.desired.secrets.is_empty() {
         return Ok(());
     }
     let (project, vault) = (pass.desired.prefix(), project.vault_folder());

@@ -246,6 +246,11 @@ pub struct Namespaces {
 }
 
 impl Container {
+    /// Returns the name under which one that is to take its place is made.
+    pub fn next_name(&self) -> String {
+        format!("{}.next", self.name)
+    }
+
     /// Returns everything about the container that is compared with the engine.
     ///
     /// Each field of the struct is taken apart by name, so that a new one does not compile until it

@@ -77,7 +77,7 @@ pub(super) fn orphans(look: &Look<'_>, changes: &mut Changes) {
     });
     for (id, seen) in unwanted {
         let mover = look.mover_of_presence(&id);
-        let mut change = Change::new(&id, Action::Remove, "not in the file")
+        let mut change = Change::new(&id, Action::Remove, look.why_unwanted())
             .moved_by(mover)
             .about(&seen[0].id, &seen[0].name);
         change.leftovers = seen[1..]
@@ -90,6 +90,9 @@ pub(super) fn orphans(look: &Look<'_>, changes: &mut Changes) {
 
 /// Returns the live containers that claim to be this one, the one that counts first: it is as wanted,
 /// runs, has the right name, is the younger.
+///
+/// Where none is as wanted, what an apply that was cut off was about to put in its place counts least: the
+/// one before it is what worked.
 fn claimants<'a>(
     look: &'a Look<'_>,
     id: &ResourceId,
@@ -111,7 +114,8 @@ fn claimants<'a>(
             .all(|field| matches!(field.path.field, Field::Name | Field::State));
         let runs = matches!(seen.state, State::Running | State::Paused);
         let named = seen.name == wanted.name;
-        (!as_wanted, !runs, !named, std::cmp::Reverse(&seen.created), &seen.id)
+        let unproven = !as_wanted && seen.name == wanted.next_name();
+        (!as_wanted, unproven, !runs, !named, std::cmp::Reverse(&seen.created), &seen.id)
     });
     claimants
 }
@@ -137,6 +141,7 @@ fn fields(
     let pictures =
         Pictures { wanted: &wanted_fields, inherited: &inherited, live: &seen.fields, last };
     let image_is_gone = image.is_none();
+    let unready = look.record.is_some_and(|record| record.unready.contains(id));
     let mut all = compare_fields(look, id, &pictures, |path| {
         matches!(path.field, Field::State | Field::Image)
             || look.ignored(&wanted.service, path).is_some()
@@ -144,8 +149,17 @@ fn fields(
             || (image_is_gone && comes_with_image(path.field) && wanted_fields.get(path).is_none())
     });
     all.extend(image_change(look, id, wanted, seen));
-    all.extend(state_change(wanted, seen, last.get(&Field::State.path())));
+    all.extend(state_change(look, id, wanted, seen, last.get(&Field::State.path())));
     for field in &mut all {
+        // What an apply left that failed or was cut off, nobody else moved.
+        let left_by_us = match field.path.field {
+            Field::Name => seen.name == wanted.next_name(),
+            Field::State => unready || seen.state == State::Created,
+            _ => false,
+        };
+        if left_by_us {
+            field.mover = Mover::You;
+        }
         // What was not set cannot be "taken away in place" where 0 means "leave".
         if sticks(field.path.field) && field.after == Shown::Absent {
             field.effect = Effect::Recreate;
@@ -268,12 +282,15 @@ fn image_change(
 ///
 /// `made_to_be` is what it was made to be doing, as far as that is remembered.
 fn state_change(
+    look: &Look<'_>,
+    id: &ResourceId,
     wanted: &Container,
     seen: &SeenContainer,
     made_to_be: Remembered<'_>,
 ) -> Option<FieldChange> {
     // What was made to run for ever does not end by being called a job.
-    let was_daemon = matches!(made_to_be, Remembered::Set(Mark::Plain(phase)) if *phase == Phase::Running.to_string());
+    let was_daemon = wanted.class == Class::Job
+        && matches!(made_to_be, Remembered::Set(Mark::Plain(phase)) if *phase == Phase::Running.to_string());
     let effect = match (wanted.phase, seen.state) {
         (Phase::Done, State::Running) if was_daemon => Effect::Recreate,
         (Phase::Running, State::Running)
@@ -288,11 +305,12 @@ fn state_change(
         | (Phase::Suspended, State::Running | State::Paused | State::Restarting { .. })
         | (Phase::Done, State::Created | State::Paused) => Effect::InPlace,
     };
-    let mover = match (wanted.phase, wanted.class) {
-        (Phase::Suspended, _) => Mover::You,
-        (Phase::Done, Class::Job) if was_daemon => Mover::You,
-        (_, Class::Job) | (Phase::Running | Phase::Done, Class::Daemon) => Mover::Drift,
-    };
+    // nself itself left it so: it was stopped, or an apply did not get as far as seeing it ready.
+    let is_known = look.record.is_some_and(|record| {
+        record.unready.contains(id) || record.suspended.contains(&wanted.service)
+    });
+    let by_you = is_known || was_daemon || wanted.phase == Phase::Suspended;
+    let mover = if by_you { Mover::You } else { Mover::Drift };
     Some(FieldChange {
         path: Field::State.path(),
         before: Shown::Plain(seen.state.to_string()),

@@ -9,34 +9,40 @@ use crate::{
 
 /// Compares a wanted set of files with what lies in its volume and with what its reader has loaded.
 pub(super) fn compare(look: &Look<'_>, id: &ResourceId, files: &Files, changes: &mut Changes) {
+    // Without a digest some secret is still to be generated, or this is a clone without the vault.
+    let digest = files.digest(look.keyring).map(|digest| digest.as_str().to_owned());
     let Some(seen) = look.observed.files.get(id) else {
         let change = Change::new(id, Action::Create, "not written yet");
         changes.push(change.moved_by(look.mover_of_absence(id)));
         return;
     };
-    // Without a digest a secret is missing. Here that one is yet to be generated, as with a certificate
-    // for one more host; where there are no secrets at all, they are elsewhere.
-    let digest = files.digest(look.keyring);
     if digest.is_none() && !look.keyring.is_present() {
         changes.push(Change::new(id, Action::NotChecked, "its secrets are not known here"));
         return;
     }
-    let is_wanted = |other: &str| digest.as_ref().is_some_and(|digest| digest.as_str() == other);
     let loaded = look.record.and_then(|record| record.loaded.get(id));
     // What we wrote last and nobody touched since: then it is the file that changed.
     let mover = match (&seen.current, loaded) {
         (Some(current), Some(loaded)) if current == loaded => Mover::You,
         (_, None) => Mover::Unknown,
-        (_, Some(loaded)) if is_wanted(loaded) => Mover::Drift,
+        (_, Some(loaded)) if Some(loaded) == digest.as_ref() => Mover::Drift,
         (_, Some(_)) => Mover::Both,
     };
-    let switched = !seen.current.as_deref().is_some_and(is_wanted);
+    let switched = digest.is_none() || seen.current != digest;
     let mut fields: Vec<FieldChange> = Vec::new();
     let file_mover = if switched { mover } else { Mover::Drift };
     let mut differs = |path, before, after| {
         let origin = look.origin(id, &path);
         let effect = Effect::Reload;
-        fields.push(FieldChange { path, before, after, last: None, mover: file_mover, origin, effect });
+        fields.push(FieldChange {
+            path,
+            before,
+            after,
+            last: None,
+            mover: file_mover,
+            origin,
+            effect,
+        });
     };
     for (path, file) in &files.files {
         let stat = seen.files.get(path);
@@ -50,7 +56,8 @@ pub(super) fn compare(look: &Look<'_>, id: &ResourceId, files: &Files, changes: 
             differs(Field::FileMode.key(path), Shown::Plain(before), Shown::Plain(after));
         }
         if let Some(owner) = stat.owner.filter(|owner| *owner != files.owner) {
-            let [before, after] = [owner, files.owner].map(|(user, group)| format!("{user}:{group}"));
+            let [before, after] =
+                [owner, files.owner].map(|(user, group)| format!("{user}:{group}"));
             differs(Field::FileOwner.key(path), Shown::Plain(before), Shown::Plain(after));
         }
     }
@@ -59,11 +66,8 @@ pub(super) fn compare(look: &Look<'_>, id: &ResourceId, files: &Files, changes: 
         let before = before(Some(stat), file_mover, None, look);
         differs(Field::Content.key(path), before, Shown::Absent);
     }
-    let is_loaded = loaded.is_some_and(|loaded| is_wanted(loaded));
-    if let Some(digest) = &digest
-        && fields.is_empty()
-        && (switched || !is_loaded)
-    {
+    let is_loaded = loaded.is_some() && loaded == digest.as_ref();
+    if fields.is_empty() && (switched || !is_loaded) {
         // Alike file by file, so it is the set as a whole: another one is in use, or nobody knows which
         // one the service has loaded.
         let set = |digest: Option<&String>| {
@@ -72,7 +76,7 @@ pub(super) fn compare(look: &Look<'_>, id: &ResourceId, files: &Files, changes: 
         fields.push(FieldChange {
             path: if switched { Field::Content.path() } else { Field::Loaded.path() },
             before: set(if switched { seen.current.as_ref() } else { loaded }),
-            after: Shown::Plain(digest.short().to_owned()),
+            after: set(digest.as_ref()),
             last: None,
             mover: if switched { mover } else { Mover::Unknown },
             origin: None,
@@ -97,12 +101,7 @@ fn reads_as_wanted(file: &File, stat: &FileStat, keyring: &Keyring) -> bool {
 }
 
 /// Returns the live content as a person may see it: ours from before, and nobody else's.
-fn before(
-    stat: Option<&FileStat>,
-    mover: Mover,
-    file: Option<&File>,
-    look: &Look<'_>,
-) -> Shown {
+fn before(stat: Option<&FileStat>, mover: Mover, file: Option<&File>, look: &Look<'_>) -> Shown {
     let Some(stat) = stat else { return Shown::Absent };
     let Some(content) = &stat.content else { return Shown::Hidden };
     let is_plain = file.is_some_and(|file| file.content.as_plain().is_some());

@@ -65,6 +65,11 @@ impl Look<'_> {
         }
     }
 
+    /// Returns why something of ours is not wanted.
+    fn why_unwanted(&self) -> &'static str {
+        if self.desired.resources.is_empty() { "all of it goes" } else { "not in the file" }
+    }
+
     fn is_new(&self) -> bool {
         let Observed { containers, networks, volumes, .. } = self.observed;
         let mut owners = containers.iter().map(|seen| &seen.owner);

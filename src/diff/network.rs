@@ -65,7 +65,7 @@ pub(super) fn orphans(look: &Look<'_>, changes: &mut Changes) {
         (seen.owner.is_ours() && !look.desired.resources.contains_key(&id)).then_some(id)
     });
     for (id, seen) in unwanted {
-        let mut change = Change::new(&id, Action::Remove, "not in the file")
+        let mut change = Change::new(&id, Action::Remove, look.why_unwanted())
             .moved_by(look.mover_of_presence(&id))
             .about(&seen[0].id, &seen[0].name);
         change.leftovers = leftovers(&seen[1..]);

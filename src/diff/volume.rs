@@ -50,11 +50,11 @@ pub(super) fn orphans(look: &Look<'_>, changes: &mut Changes) {
         if look.desired.resources.contains_key(&id) {
             continue;
         }
-        let mut change = Change::new(&id, Action::Remove, "not in the file")
+        let mut change = Change::new(&id, Action::Remove, look.why_unwanted())
             .moved_by(look.mover_of_presence(&id))
             .about(&seen.name, &seen.name);
         if !seen.disposable {
-            "not in the file; it holds data".clone_into(&mut change.reason);
+            change.reason.push_str("; it holds data");
         }
         changes.push(change);
     }

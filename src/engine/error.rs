@@ -68,6 +68,8 @@ pub enum Refusal {
     PortTaken,
     /// There is no such image.
     ImageMissing,
+    /// The registry that would have the image does not answer.
+    NoRegistry,
     /// The disk is full.
     DiskFull,
     /// The thing is in use.

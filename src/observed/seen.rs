@@ -252,6 +252,8 @@ pub struct PortHolder {
     pub address: String,
     /// The port.
     pub port: u16,
+    /// `tcp` or `udp`.
+    pub protocol: String,
     /// The container's name.
     pub container: String,
 }

@@ -26,14 +26,14 @@ pub(super) fn group(planner: &mut Planner<'_>, change: &Change, wanted: &Contain
             create(planner, id, wanted, &change.reason, None);
         }
         (Action::Change(Effect::Recreate | Effect::DataAtRisk) | Action::Conflict, Some(seen)) => {
-            let last = remove_leftovers(planner, change, None);
+            let taken_away = remove_leftovers(planner, change, None);
             let why = why_recreate(change);
             // A finished job has nothing to return to, and a volume can only be made anew while
             // nothing uses it.
             if wanted.phase == Phase::Done || planner.uses_emptied_volume(wanted) {
-                remove_first(planner, id, wanted, seen, &why, last);
+                remove_first(planner, id, wanted, seen, &why, taken_away);
             } else {
-                replace(planner, id, wanted, seen, &why, last);
+                replace(planner, change, wanted, seen, taken_away);
             }
         }
         (Action::Change(_) | Action::Settle, Some(seen)) => settle(planner, change, wanted, seen),
@@ -56,6 +56,20 @@ pub(super) fn await_ready(container: Target, wanted: &Container) -> Op {
         Phase::Running | Phase::Suspended => wanted.probe.clone(),
     };
     Op::AwaitReady { container, probe, within: wanted.ready_within }
+}
+
+/// Returns the wait for a container that worked before to work again. It is asked by the health check it
+/// was made with: the one that is wanted now may ask for what only its successor has.
+fn await_return(container: Target, wanted: &Container) -> Op {
+    let probe = match wanted.phase {
+        Phase::Done => Probe::Exit,
+        Phase::Running | Phase::Suspended => Probe::Image,
+    };
+    Op::AwaitReady { container, probe, within: wanted.ready_within }
+}
+
+fn is_up(state: State) -> bool {
+    matches!(state, State::Running | State::Paused | State::Restarting { .. })
 }
 
 /// Returns the host ports a live container publishes.
@@ -132,22 +146,33 @@ fn make(
 /// ready. It gets its name last, so that a crash at any point leaves one of the two under it.
 fn replace(
     planner: &mut Planner<'_>,
-    id: &ResourceId,
+    change: &Change,
     wanted: &Container,
     old: &SeenContainer,
-    why: &str,
-    previous: Option<usize>,
+    mut previous: Option<usize>,
 ) {
-    let next = format!("{}.next", wanted.name);
+    let id = &change.id;
+    let why = &why_recreate(change);
+    let next = wanted.next_name();
     let new = Target::Name(next.clone());
-    let runs = matches!(old.state, State::Running | State::Paused | State::Restarting { .. });
+    let runs = is_up(old.state);
     let remove_new = Op::RemoveContainer(new.clone());
     let mut back = vec![remove_new.clone()];
-    if runs {
+    // An apply that was cut off stopped the old one for one that is now taken away.
+    let is_up_instead = |seen: &SeenContainer| {
+        is_up(seen.state) && change.leftovers.iter().any(|leftover| leftover.id == seen.id)
+    };
+    if runs || planner.observed.containers.iter().any(is_up_instead) {
         back.push(Op::Start(target(old)));
-        back.push(await_ready(target(old), wanted));
+        back.push(await_return(target(old), wanted));
     }
 
+    if old.name == next {
+        // Left by an apply that was cut off before its last step; the new one needs this name.
+        let op = Op::Rename { container: target(old), to: wanted.name.clone() };
+        previous =
+            Some(planner.drafts.push(id, Role::Disturb, op, "it has this one's place", previous));
+    }
     let made = make(planner, id, wanted, &next, Some(old), why, previous);
     planner.drafts.on_failure(made, vec![remove_new]);
     let mut last = made;
@@ -229,7 +254,7 @@ fn settle(planner: &mut Planner<'_>, change: &Change, wanted: &Container, seen: 
             back = vec![
                 Op::RemoveContainer(container.clone()),
                 Op::Start(other.clone()),
-                await_ready(other, wanted),
+                await_return(other, wanted),
             ];
         }
     }

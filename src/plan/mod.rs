@@ -6,6 +6,7 @@
 mod container;
 mod draft;
 mod event;
+mod hold;
 mod op;
 mod order;
 mod planner;
@@ -37,8 +38,9 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// Changes that are not made until a person releases them.
     pub held: Vec<Held>,
-    /// Changes that are not made because what they need is held.
-    pub blocked: BTreeMap<ResourceId, ResourceId>,
+    /// Changes that cannot be made, each with why: what they need is held, or a port of the host is
+    /// somebody else's.
+    pub blocked: BTreeMap<ResourceId, String>,
     /// The project's memory while the steps run: what a crash would leave behind.
     pub intent: Record,
     /// The project's memory as it was found.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Held, Op, Plan, Policy, Release, Target, Verb, container,
+    Held, Op, Plan, Policy, Target, container,
     draft::{Drafts, Role},
     record,
 };
@@ -12,7 +12,7 @@ use crate::{
         Container, Desired, Files, ImageOrigin, InnerResource, Phase, Reload, Resource, Volume,
     },
     diff::{Action, Change, Changes, Effect},
-    model::{Digest, InnerKind, Keyring, ResourceId},
+    model::{Digest, Keyring, ResourceId},
     observed::{Observed, SeenContainer, State},
 };
 
@@ -37,6 +37,7 @@ pub fn plan(
         emptied: BTreeSet::new(),
     };
     planner.hold();
+    planner.block_taken_ports();
     planner.block();
     for change in &changes.changes {
         if !planner.is_stopped(&change.id) {
@@ -59,105 +60,19 @@ pub fn plan(
 pub(super) struct Planner<'a> {
     pub(super) desired: &'a Desired,
     pub(super) observed: &'a Observed,
-    changes: &'a Changes,
-    policy: &'a Policy,
+    pub(super) changes: &'a Changes,
+    pub(super) policy: &'a Policy,
     pub(super) keyring: &'a Keyring,
     pub(super) drafts: Drafts,
-    held: Vec<Held>,
+    pub(super) held: Vec<Held>,
     /// Held resources on which nothing can be built.
-    unusable: BTreeSet<ResourceId>,
-    blocked: BTreeMap<ResourceId, ResourceId>,
+    pub(super) unusable: BTreeSet<ResourceId>,
+    pub(super) blocked: BTreeMap<ResourceId, String>,
     /// Volumes that are made anew: nothing may use them while that happens.
-    emptied: BTreeSet<String>,
+    pub(super) emptied: BTreeSet<String>,
 }
 
 impl<'a> Planner<'a> {
-    /// Holds what would destroy something, or what is not ours to touch, unless it was released.
-    fn hold(&mut self) {
-        for change in &self.changes.changes {
-            let resource = self.desired.resources.get(&change.id);
-            let (verb, what, unusable) = match (change.action, &change.id) {
-                (Action::Conflict, ResourceId::Container(_)) => {
-                    (Verb::Replace, "would remove a container that is not ours", true)
-                }
-                (Action::Conflict, _) => (Verb::Adopt, "would take as ours what is not", true),
-                (Action::Remove, ResourceId::Volume(name)) => {
-                    let seen = self.observed.volumes.iter().find(|seen| seen.name == *name);
-                    if seen.is_some_and(|seen| seen.disposable) {
-                        continue;
-                    }
-                    (Verb::Remove, "would delete the volume with all that is in it", false)
-                }
-                (Action::Remove, ResourceId::Inner(inner)) if inner.kind != InnerKind::Grant => {
-                    (Verb::Remove, "would drop it with all that is in it", false)
-                }
-                (Action::Change(Effect::DataAtRisk), ResourceId::Volume(_)) => {
-                    (Verb::Replace, "would delete the volume and make an empty one", false)
-                }
-                (Action::Change(Effect::DataAtRisk), _) => {
-                    (Verb::Replace, "would start without the data it has now", false)
-                }
-                (Action::Change(Effect::Recreate), ResourceId::Network(_))
-                    if self.has_foreign_members(change) =>
-                {
-                    (Verb::Replace, "would cut off containers that are not ours", false)
-                }
-                _ => {
-                    if let (Some(Resource::Volume(volume)), Action::Change(_)) =
-                        (resource, change.action)
-                    {
-                        self.emptied.insert(volume.name.clone());
-                    }
-                    continue;
-                }
-            };
-            let release = Release { verb, id: change.id.clone() };
-            if self.policy.allow.contains(&release) {
-                if let (ResourceId::Volume(name), Verb::Replace) = (&change.id, verb) {
-                    self.emptied.insert(name.clone());
-                }
-                continue;
-            }
-            if unusable {
-                self.unusable.insert(change.id.clone());
-            }
-            self.held.push(Held { id: change.id.clone(), what: what.to_owned(), release });
-        }
-    }
-
-    /// Blocks whatever is built on a held conflict.
-    fn block(&mut self) {
-        if self.unusable.is_empty() {
-            return;
-        }
-        for id in self.desired.resources.keys() {
-            let culprit = self
-                .dependencies(id, |_| false)
-                .into_iter()
-                .find(|dependency| self.unusable.contains(dependency));
-            if let Some(culprit) = culprit
-                && self.changes.get(id).is_some()
-                && !self.unusable.contains(id)
-            {
-                self.blocked.insert(id.clone(), culprit);
-            }
-        }
-    }
-
-    fn is_stopped(&self, id: &ResourceId) -> bool {
-        self.held.iter().any(|held| held.id == *id) || self.blocked.contains_key(id)
-    }
-
-    fn has_foreign_members(&self, change: &Change) -> bool {
-        let Some(subject) = &change.subject else { return false };
-        let network = self.observed.networks.iter().find(|seen| seen.id == subject.id);
-        let ours = |name: &String| {
-            let seen = self.observed.containers.iter().find(|seen| seen.name == *name);
-            seen.is_some_and(|seen| seen.owner.is_ours())
-        };
-        network.is_some_and(|network| !network.members.iter().all(ours))
-    }
-
     /// Returns what a resource rests on, directly or through others, but not through those at which
     /// `ends` says to end.
     pub(super) fn dependencies(

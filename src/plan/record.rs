@@ -168,7 +168,8 @@ pub fn record_after(desired: &Desired, plan: &Plan, done: &Done, keyring: &Keyri
 /// were taken back.
 fn still_loaded(id: &ResourceId, plan: &Plan, done: &Done) -> bool {
     let loads = |step: &Step| {
-        let is_load = matches!(step.op, Op::SwitchFiles { .. } | Op::Signal { .. } | Op::Restart(_));
+        let is_load =
+            matches!(step.op, Op::SwitchFiles { .. } | Op::Signal { .. } | Op::Restart(_));
         is_load && step.group == *id
     };
     let is_skipped =

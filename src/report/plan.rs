@@ -105,8 +105,7 @@ fn effect(plan: &Plan, change: &Change, verdict: Verdict, style: Style) -> Strin
             stake(held.map_or(&reason, |held| &held.what), style)
         }
         Verdict::Blocked => {
-            let needs = plan.blocked.get(&change.id).map_or_else(String::new, ToString::to_string);
-            format!("blocked: needs {needs}, which is held")
+            format!("blocked: {}", plan.blocked.get(&change.id).map_or("", String::as_str))
         }
         Verdict::Deferred | Verdict::NotChecked | Verdict::Settle => {
             format!("{}: {reason}", verdict.word())

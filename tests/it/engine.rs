@@ -16,8 +16,8 @@ mod volumes;
 use std::{collections::BTreeMap, future::Future};
 
 use nself::{
-    engine::{Engine, Error, Lock, Refusal, docker::Docker},
-    model::{Keyring, ResourceId, SecretName, Sensitive},
+    engine::{Engine, Error, Lock, Refusal, docker::Docker, sim::Sim},
+    model::{ImageRef, Keyring, ResourceId, SecretName, Sensitive},
     observed::{Observed, Request, SeenContainer, label},
     plan::{Op, Target},
 };
@@ -27,14 +27,24 @@ const IMAGE: &str = "debian:bookworm-slim";
 /// The value of the secret `password`.
 const PASSWORD: &str = "correct-horse-battery";
 
-/// Declares the obligations and runs each against each engine.
+/// Declares obligations and runs each against the engines named in front.
 macro_rules! contract {
-    ($($room:ident { $($name:ident)+ })+) => {
-        mod on_docker {
+    ($($engines:ident: $($room:ident { $($name:ident)+ })+;)+) => {
+        $(contract!(@ $engines $($room { $($name)+ })+);)+
+    };
+    (@ everywhere $($room:ident { $($name:ident)+ })+) => {
+        contract!(@ on_sim sim_engine $($room { $($name)+ })+);
+        contract!(@ on_docker docker_engine $($room { $($name)+ })+);
+    };
+    (@ for_real $($room:ident { $($name:ident)+ })+) => {
+        contract!(@ for_real_on_docker docker_engine $($room { $($name)+ })+);
+    };
+    (@ $module:ident $engine:ident $($room:ident { $($name:ident)+ })+) => {
+        mod $module {
             $(mod $room {
                 $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $name() {
-                    let engine = super::super::docker_engine().await;
+                    let engine = super::super::$engine().await;
                     super::super::with_prefix(engine, |engine, prefix| async move {
                         super::super::$room::$name(&engine, &prefix).await;
                     })
@@ -46,10 +56,10 @@ macro_rules! contract {
 }
 
 contract! {
+    everywhere:
     fields {
         every_field_reads_back
         a_plain_container_reads_back
-        what_an_image_declares_is_its_own
         labels_of_ours_are_not_fields
     }
     containers {
@@ -62,11 +72,8 @@ contract! {
         limits_change_in_place_or_are_refused
         ports_of_others_are_seen_and_refused
         a_missing_secret_is_named
-        secrets_arrive_and_are_not_told
-        nameless_volumes_are_carried_over
         a_foreign_one_is_seen_only_when_named
         a_missing_container_is_not_found
-        a_signal_arrives
     }
     networks {
         making_one_twice_keeps_it
@@ -86,15 +93,38 @@ contract! {
     }
     files {
         a_set_is_written_switched_and_seen
-        old_sets_go_and_the_last_stays
         a_set_that_was_not_written_is_not_switched_to
-        a_check_runs_inside
         there_is_nothing_to_see_before_the_first_set
+    }
+    images {
+        a_missing_image_is_refused
+    }
+    ready {
+        one_never_started_is_not_waited_for
+        an_image_without_a_check_is_ready_at_once
+    }
+    locks {
+        one_holds_it
+        the_dead_hold_nothing
+        giving_back_twice_is_once
+    };
+    // What these ask for is a process that runs, or an image with something in it.
+    for_real:
+    fields {
+        what_an_image_declares_is_its_own
+    }
+    containers {
+        secrets_arrive_and_are_not_told
+        nameless_volumes_are_carried_over
+        a_signal_arrives
+    }
+    files {
+        old_sets_go_and_the_last_stays
+        a_check_runs_inside
     }
     images {
         a_build_is_labelled_and_used
         a_failed_build_says_where
-        a_missing_image_is_refused
     }
     ready {
         a_command_that_succeeds_is_ready
@@ -102,16 +132,9 @@ contract! {
         a_job_is_ready_when_done
         a_job_that_fails_is_told_with_its_log
         a_crash_loop_is_not_waited_for
-        one_never_started_is_not_waited_for
         time_runs_out
-        an_image_without_a_check_is_ready_at_once
         the_check_of_an_image_is_asked_at_once
-    }
-    locks {
-        one_holds_it
-        the_dead_hold_nothing
-        giving_back_twice_is_once
-    }
+    };
 }
 
 /// Everything the contract asks of an engine.
@@ -126,6 +149,13 @@ fn keyring() -> Keyring {
 
 async fn docker_engine() -> Docker {
     Docker::connect("unix:///var/run/docker.sock", keyring()).await.expect("a Docker engine")
+}
+
+async fn sim_engine() -> Sim {
+    let sim = Sim::new(keyring());
+    let image: ImageRef = IMAGE.parse().unwrap();
+    run(&sim, Op::Pull { image: image.clone(), from: image }).await;
+    sim
 }
 
 /// Runs an obligation under names of its own and removes whatever it made, also when it failed.

@@ -20,7 +20,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("secret", &["model", "desired"]),
     ("cert", &["model", "secret"]),
     ("engine", &["model", "catalog", "desired", "observed", "plan", "source"]),
-    ("apply", &["model", "plan", "engine"]),
+    ("apply", &["model", "desired", "plan", "engine"]),
     (
         "controller",
         &[

@@ -38,8 +38,14 @@ impl Docker {
     pub(super) async fn start(&self, target: &Target) -> Result<(), Error> {
         let what = || format!("start {}", target.name());
         let reference = self.exact(target, &what()).await?;
-        let started = self.api.start_container(&reference, None).await;
-        started.map_err(|error| self.refused(what(), &error))
+        let Err(error) = self.api.start_container(&reference, None).await else { return Ok(()) };
+        let refused = self.refused(what(), &error);
+        if let Error::Refused { cause, kind: kind @ Refusal::PortTaken, .. } = &refused
+            && let Some(holder) = self.holder_of_port(&cause.0).await
+        {
+            return Err(self.refusal(what(), *kind, holder));
+        }
+        Err(refused)
     }
 
     pub(super) async fn stop(&self, target: &Target, grace: Option<Millis>) -> Result<(), Error> {

@@ -65,12 +65,15 @@ impl Docker {
 
     pub(super) async fn build(&self, image: &ImageRef, build: &Build) -> Result<(), Error> {
         let Build { context, digest, args, effort: _ } = build;
-        let what = format!("the build of {image}");
-        let (dockerfile, target) = match context {
-            BuildContext::Folder { dockerfile, target, .. } => {
-                (dockerfile.clone(), target.clone().unwrap_or_default())
+        let (what, dockerfile, target) = match context {
+            BuildContext::Folder { path, dockerfile, target } => {
+                let place = path.join(dockerfile);
+                let what = format!("the build of {image} from {}", place.display());
+                (what, dockerfile.clone(), target.clone().unwrap_or_default())
             }
-            BuildContext::Recipe(_) => ("Dockerfile".to_owned(), String::new()),
+            BuildContext::Recipe(_) => {
+                (format!("the build of {image}"), "Dockerfile".to_owned(), String::new())
+            }
         };
         let options = BuildImageOptions {
             dockerfile,
@@ -116,7 +119,7 @@ impl Docker {
         }
         match self.refused(format!("build {image}"), &error) {
             // The step failed; what it printed says why.
-            Error::Refused { cause, kind: Refusal::Other, .. } if !last.is_empty() => {
+            Error::Refused { cause, kind, .. } if kind != Refusal::DiskFull => {
                 last.push_back(cause.0);
                 let output: Vec<String> = last.into();
                 Err(Error::Failed { what, output: self.keyring().scrub(&output.join("\n")) })

@@ -22,6 +22,7 @@ mod probe;
 mod record;
 mod console;
 mod lock;
+mod port;
 
 use std::{
     collections::BTreeMap,

@@ -333,7 +333,9 @@ fn foreign_ports(all: &[ContainerSummary], around: &Around<'_>) -> Vec<PortHolde
                 Some(address) => address,
             };
             let address = address.to_owned();
-            holders.insert(PortHolder { address, port: public, container: name.to_owned() });
+            let protocol = port.typ.map_or_else(|| "tcp".to_owned(), |typ| typ.to_string());
+            let container = name.to_owned();
+            holders.insert(PortHolder { address, port: public, protocol, container });
         }
     }
     holders.into_iter().collect()

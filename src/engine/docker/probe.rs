@@ -37,6 +37,9 @@ const DIAL: Duration = Duration::from_secs(1);
 /// The engine starts again after 0.1, 0.2, 0.4 … seconds: the fifth time after some three seconds, by
 /// when a service that waited for something brief would have found it.
 const CRASH_LOOP: i64 = 5;
+/// Without a health check, running for so long has to do for being ready: a program that cannot work at
+/// all ends sooner.
+const STEADY: Duration = Duration::from_millis(500);
 /// Lines of the log that are shown of a service that failed.
 const LOG_LINES: usize = 20;
 
@@ -44,6 +47,8 @@ const LOG_LINES: usize = 20;
 enum Answer {
     /// It is ready.
     Ready,
+    /// It runs, and there is nothing to ask.
+    Runs,
     /// It is not, yet.
     NotYet(String),
     /// It never will be.
@@ -54,6 +59,8 @@ enum Answer {
 struct Life {
     id: String,
     state: State,
+    /// When this run of it began, as the engine writes it.
+    started: String,
     restarts: i64,
     health: Option<Health>,
     health_test: Vec<String>,
@@ -72,6 +79,7 @@ impl Docker {
         let reference = self.exact(target, &what).await?;
         let deadline = Instant::now() + within.duration();
         let mut before = None;
+        let mut steady: Option<(String, Instant)> = None;
         let mut wait = FIRST_PAUSE;
         let mut tries = 0;
         loop {
@@ -82,6 +90,14 @@ impl Docker {
                 Some(answer) => answer,
                 None => self.ask(&life, probe, &what).await,
             };
+            if matches!(answer, Answer::Runs) {
+                let same_run = steady.take().filter(|(run, _)| *run == life.started);
+                let (_, since) = steady
+                    .insert(same_run.unwrap_or_else(|| (life.started.clone(), Instant::now())));
+                if since.elapsed() >= STEADY || Instant::now() >= deadline {
+                    return Ok(());
+                }
+            }
             if Instant::now() >= deadline
                 && let Answer::NotYet(last) = answer
             {
@@ -97,7 +113,7 @@ impl Docker {
                         evidence: Box::new(evidence),
                     });
                 }
-                Answer::NotYet(_) => {}
+                Answer::Runs | Answer::NotYet(_) => {}
             }
             pause(wait.min(deadline.saturating_duration_since(Instant::now()))).await;
             wait = (wait * 5 / 4).min(LONGEST_PAUSE);
@@ -125,6 +141,7 @@ impl Docker {
             health_test: root.object("Config").object("Healthcheck").texts("Test"),
             health_output: last.and_then(|mut last| last.text("Output")).unwrap_or_default(),
             state: decode::state(&mut status),
+            started: decode::started(&mut status),
             address,
         })
     }
@@ -169,8 +186,8 @@ impl Docker {
 
     async fn ask_health(&self, life: &Life, what: &str) -> Answer {
         let argv = match life.health_test.split_first() {
-            None => return Answer::Ready,
-            Some((kind, _)) if kind == "NONE" => return Answer::Ready,
+            None => return Answer::Runs,
+            Some((kind, _)) if kind == "NONE" => return Answer::Runs,
             _ if life.health == Some(Health::Healthy) => return Answer::Ready,
             Some((kind, rest)) if kind == "CMD" => rest.to_vec(),
             Some((_, rest)) => {

@@ -93,6 +93,10 @@ fn classify(status: Option<u16>, words: &str) -> Refusal {
     {
         return Refusal::ImageMissing;
     }
+    // Docker's client for registries says what Go's network library says.
+    if says(&["dial tcp", "no such host", "tls handshake timeout", "client.timeout exceeded"]) {
+        return Refusal::NoRegistry;
+    }
     if says(&["is already in use by container", "already exists"]) {
         return Refusal::NameTaken;
     }
@@ -124,6 +128,7 @@ mod tests {
             ),
             (500, "listen tcp4 0.0.0.0:80: bind: address already in use", "PortTaken"),
             (404, "No such image: nope:1", "ImageMissing"),
+            (500, "Get \"https://r/v2/\": dial tcp: lookup r: no such host", "NoRegistry"),
             (404, "No such container: nope", "NotFound"),
             (409, "remove v: volume is in use - [x]", "InUse"),
             (403, "error while removing network: network n id x has active endpoints", "InUse"),

@@ -39,8 +39,9 @@ pub(super) fn execute(world: &mut World, op: &Op, keyring: &Keyring) -> Result<(
             world.images.insert(image.to_string(), SeenImage { id, built_from, size: 1 });
         }
         Op::CreateNetwork { network, labels } => {
-            if world.networks.values().any(|(seen, _)| seen.name == network.name) {
-                return Ok(());
+            let mut there = world.networks.values().filter(|(seen, _)| seen.name == network.name);
+            if let Some((_, theirs)) = there.next() {
+                return taken_unless_ours("make the network", theirs, labels);
             }
             let number = world.number();
             let id = format!("n{number:08}");
@@ -65,17 +66,17 @@ pub(super) fn execute(world: &mut World, op: &Op, keyring: &Keyring) -> Result<(
         Op::CreateVolume { volume, labels } => {
             let fields = live(&Resource::Volume(volume.clone()).fields(), keyring)?;
             if let Some(there) = world.volumes.get(&volume.name) {
-                if there.seen.fields == fields {
-                    return Ok(());
+                if there.seen.fields != fields {
+                    return refuse("make the volume", Refusal::NameTaken, "it differs");
                 }
-                return refuse("make the volume", Refusal::NameTaken, "it differs");
+                return taken_unless_ours("make the volume", &there.labels, labels);
             }
             let incarnation = world.number();
             let seen = SeenVolume {
                 name: volume.name.clone(),
                 owner: Owner::Foreign,
                 fields,
-                disposable: labels.contains_key(label::DISPOSABLE),
+                disposable: volume.disposable,
             };
             let labels = labels.clone();
             let volume =
@@ -118,6 +119,9 @@ pub(super) fn execute(world: &mut World, op: &Op, keyring: &Keyring) -> Result<(
             let Some(volume) = world.volumes.get_mut(volume) else {
                 return refuse("switch files", Refusal::NotFound, "no such volume");
             };
+            if !volume.sets.contains_key(digest) {
+                return refuse("switch files", Refusal::NotFound, "no such set");
+            }
             volume.current = Some(digest.clone());
         }
         Op::Signal { container, signal: _ } => {
@@ -137,11 +141,12 @@ pub(super) fn execute(world: &mut World, op: &Op, keyring: &Keyring) -> Result<(
                 container.seen.state,
                 State::Running | State::Paused | State::Restarting { .. }
             ) {
-                container.seen.state = State::Exited { code: 143, oom: false };
+                container.seen.state = State::Exited { code: 0, oom: false };
+                container.seen.addresses.clear();
             }
         }
         Op::Restart(target) => {
-            get_mut(world, target)?.seen.state = State::Exited { code: 143, oom: false };
+            get_mut(world, target)?.seen.state = State::Exited { code: 0, oom: false };
             start(world, target)?;
         }
         Op::Unpause(target) => {
@@ -151,9 +156,14 @@ pub(super) fn execute(world: &mut World, op: &Op, keyring: &Keyring) -> Result<(
             }
         }
         Op::Rename { container, to } => {
-            let id = get(world, container)?.seen.id.clone();
-            if world.containers.values().any(|other| other.seen.name == *to && other.seen.id != id)
-            {
+            let named = world.find(to).map(|named| named.seen.id.clone());
+            let id = match (world.find(container.reference()), &named) {
+                (Some(found), _) => found.seen.id.clone(),
+                // It was renamed before: what is asked for is so.
+                (None, Some(_)) => return Ok(()),
+                (None, None) => return Err(not_found(container)),
+            };
+            if named.is_some_and(|named| named != id) {
                 return refuse("rename the container", Refusal::NameTaken, "name is in use");
             }
             get_mut(world, container)?.seen.name.clone_from(to);
@@ -168,15 +178,23 @@ pub(super) fn execute(world: &mut World, op: &Op, keyring: &Keyring) -> Result<(
             let mut fields = limits.fields();
             fields.set_if(Field::Restart, (*restart != Restart::No).then_some(restart));
             let container = get_mut(world, container)?;
+            let sticks = |field: &&Field| !matches!(field, Field::Pids | Field::Restart);
+            let taken_away = UPDATABLE.iter().filter(sticks).any(|field| {
+                let path = field.path();
+                container.seen.fields.get(&path).is_some() && fields.get(&path).is_none()
+            });
+            if taken_away {
+                // Zero means "leave" to the engine.
+                let why = "a limit cannot be taken away in place";
+                return refuse("change the limits", Refusal::Unsupported, why);
+            }
             for field in UPDATABLE {
                 match fields.get(&field.path()) {
                     Some(Value::Plain(text)) => container.seen.fields.insert(field.path(), text),
                     Some(Value::Secret(_)) => {}
-                    // Zero means "leave" to the engine, but for these two.
-                    None if matches!(field, Field::Pids | Field::Restart) => {
+                    None => {
                         container.seen.fields.0.remove(&field.path());
                     }
-                    None => {}
                 }
             }
         }
@@ -188,7 +206,11 @@ pub(super) fn execute(world: &mut World, op: &Op, keyring: &Keyring) -> Result<(
             detach(container, network);
             attach(container, network, attachment);
         }
-        Op::Disconnect { container, network } => detach(get_mut(world, container)?, network),
+        Op::Disconnect { container, network } => {
+            if let Some(container) = world.find_mut(container.reference()) {
+                detach(container, network);
+            }
+        }
         Op::AwaitReady { container, probe, within } => {
             let broken = {
                 let seen = &get(world, container)?.seen;
@@ -213,7 +235,13 @@ pub(super) fn execute(world: &mut World, op: &Op, keyring: &Keyring) -> Result<(
                     within: *within,
                     evidence: Box::new(Evidence {
                         probe: "sim".into(),
-                        process: container.seen.state.to_string(),
+                        tries: 1,
+                        process: match container.seen.state {
+                            State::Exited { code, oom: false } => {
+                                format!("exit {code}, not out of memory")
+                            }
+                            state => state.to_string(),
+                        },
                         ..Evidence::default()
                     }),
                 });
@@ -265,11 +293,13 @@ fn create(
 ) -> Result<(), Error> {
     if let Some(there) = world.find(name) {
         let id = there.seen.id.clone();
+        taken_unless_ours("make the container", &there.labels, labels)?;
         if there.labels == *labels {
+            let container = get_mut(world, &Target::Name(name.to_owned()))?;
+            for (network, attachment) in &wanted.networks {
+                attach(container, network, attachment);
+            }
             return Ok(());
-        }
-        if there.labels.get(label::PROJECT) != labels.get(label::PROJECT) {
-            return refuse("make the container", Refusal::NameTaken, "name is in use");
         }
         world.containers.remove(&id);
     }
@@ -349,6 +379,9 @@ fn start(world: &mut World, target: &Target) -> Result<(), Error> {
     if let Some(container) = world.containers.get_mut(&id) {
         container.seen.state = State::Running;
         container.seen.started = format!("{number:08}");
+        let networks = container.seen.fields.0.keys().filter(|path| path.field == Field::Network);
+        container.seen.addresses =
+            networks.map(|path| (path.key.clone(), "192.0.2.1".to_owned())).collect();
     }
     load(world, &id);
     Ok(())
@@ -376,7 +409,8 @@ fn is_broken(world: &World, seen: &SeenContainer) -> bool {
     world.broken.contains(reference)
 }
 
-pub(super) fn published(seen: &SeenContainer) -> BTreeSet<u16> {
+/// Returns the addresses and ports of the host that a container has when it runs.
+pub(super) fn published(seen: &SeenContainer) -> BTreeSet<(String, u16)> {
     let ports = seen.fields.0.iter().filter(|(path, _)| path.field == Field::Port);
     ports
         .filter_map(|(_, live)| match live {
@@ -384,7 +418,10 @@ pub(super) fn published(seen: &SeenContainer) -> BTreeSet<u16> {
             Live::Verifier(_) => None,
         })
         .flatten()
-        .filter_map(|binding| binding.rsplit_once(':')?.1.parse().ok())
+        .filter_map(|binding| {
+            let (address, port) = binding.rsplit_once(':')?;
+            Some((address.to_owned(), port.parse().ok()?))
+        })
         .collect()
 }
 
@@ -416,6 +453,19 @@ fn live(fields: &Fields, keyring: &Keyring) -> Result<LiveFields, Error> {
         }
     }
     Ok(out)
+}
+
+/// Refuses when an object under a wanted name is another project's, or another instance's.
+fn taken_unless_ours(
+    what: &str,
+    theirs: &BTreeMap<String, String>,
+    ours: &BTreeMap<String, String>,
+) -> Result<(), Error> {
+    let alike = |name: &str| theirs.get(name) == ours.get(name);
+    if alike(label::PROJECT) && alike(label::INSTANCE) {
+        return Ok(());
+    }
+    refuse(what, Refusal::NameTaken, "the name is somebody else's")
 }
 
 fn missing(text: &crate::model::Text) -> Error {

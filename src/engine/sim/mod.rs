@@ -7,7 +7,7 @@ mod world;
 
 pub use world::{SimContainer, SimVolume, World};
 
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::{Attempt, Engine, Error, Held, Holder, Lock, Observe};
 use crate::{
@@ -16,17 +16,17 @@ use crate::{
     plan::Op,
 };
 
-/// A simulated engine. Cheap to make; what it holds is in [`World`].
-#[derive(Debug, Default)]
+/// A simulated engine. Cheap to make; what it holds is in [`World`]. Clones share it.
+#[derive(Debug, Clone, Default)]
 pub struct Sim {
-    world: Mutex<World>,
-    keyring: Mutex<Keyring>,
+    world: Arc<Mutex<World>>,
+    keyring: Arc<Mutex<Keyring>>,
 }
 
 impl Sim {
     /// Returns an engine with nothing on it.
     pub fn new(keyring: Keyring) -> Self {
-        Self { world: Mutex::new(World::default()), keyring: Mutex::new(keyring) }
+        Self { world: Arc::default(), keyring: Arc::new(Mutex::new(keyring)) }
     }
 
     /// Hands the world out, to look at it or to change it behind nself's back.
@@ -59,21 +59,22 @@ impl Engine for Sim {
 impl Lock for Sim {
     async fn acquire(&self, prefix: &str, holder: &Holder) -> Result<Attempt, Error> {
         let mut world = self.world();
-        if let Some(there) = world.locks.get(prefix)
+        if let Some((_, there)) = world.locks.get(prefix)
             && !there.is_dead(holder)
         {
             return Ok(Attempt::Busy(Box::new(there.clone())));
         }
-        world.locks.insert(prefix.to_owned(), holder.clone());
-        Ok(Attempt::Held(Held { id: prefix.to_owned() }))
+        let id = format!("l{:08}", world.number());
+        world.locks.insert(prefix.to_owned(), (id.clone(), holder.clone()));
+        Ok(Attempt::Held(Held { id }))
     }
 
     async fn release(&self, held: Held) -> Result<(), Error> {
-        self.world().locks.remove(&held.id);
+        self.world().locks.retain(|_, (id, _)| *id != held.id);
         Ok(())
     }
 
     async fn holder(&self, prefix: &str) -> Result<Option<Holder>, Error> {
-        Ok(self.world().locks.get(prefix).cloned())
+        Ok(self.world().locks.get(prefix).map(|(_, holder)| holder.clone()))
     }
 }

@@ -31,8 +31,8 @@ pub struct World {
     pub records: BTreeMap<String, String>,
     /// What is inside services, by the volume that holds it, or the container's id where none does.
     pub inner: BTreeMap<String, BTreeMap<Inner, LiveFields>>,
-    /// Who holds which project's lock, by prefix.
-    pub locks: BTreeMap<String, Holder>,
+    /// The id and holder of each project's lock, by prefix.
+    pub locks: BTreeMap<String, (String, Holder)>,
     /// Images whose containers never become ready.
     pub broken: BTreeSet<String>,
     /// Images no registry has.
@@ -135,10 +135,15 @@ impl World {
                     observed.image_defaults.insert(seen.image_id.clone(), defaults.clone());
                 }
                 observed.containers.push(seen);
-            } else {
-                observed.ports.extend(super::execute::published(&seen).into_iter().map(|port| {
-                    PortHolder { address: "0.0.0.0".into(), port, container: seen.name.clone() }
-                }));
+            } else if matches!(seen.state, State::Running | State::Paused) {
+                observed.ports.extend(super::execute::published(&seen).into_iter().map(
+                    |(address, port)| PortHolder {
+                        address,
+                        port,
+                        protocol: "tcp".to_owned(),
+                        container: seen.name.clone(),
+                    },
+                ));
             }
         }
         observed.containers.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));

@@ -234,7 +234,7 @@ fn own(plan: &Plan, looked_ms: u64) -> Own {
         summary,
         changes,
         held: plan.held.iter().map(HeldJson::of).collect(),
-        blocked: plan.blocked.iter().map(|(id, by)| (id.to_string(), by.to_string())).collect(),
+        blocked: plan.blocked.iter().map(|(id, why)| (id.to_string(), why.clone())).collect(),
         notes: plan
             .changes
             .notes

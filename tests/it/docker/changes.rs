@@ -136,8 +136,7 @@ fn a_broken_configuration_is_not_used(stage: &Stage) {
     let (passes, _) = stage.block_on(converged).unwrap();
     let (plan, applied) = &passes[0];
     let mut outcomes = plan.steps.iter().zip(applied.outcomes.values());
-    let (_, check) =
-        outcomes.find(|(step, _)| matches!(step.op, Op::CheckFiles { .. })).unwrap();
+    let (_, check) = outcomes.find(|(step, _)| matches!(step.op, Op::CheckFiles { .. })).unwrap();
     let Outcome::Failed(failure) = check else { panic!("nginx takes nonsense") };
     assert!(format!("{failure:?}").contains("unknown directive \\\"nonsense\\\""), "{failure:?}");
     assert!(outcomes.all(|(_, outcome)| matches!(outcome, Outcome::Skipped(_))));

@@ -122,7 +122,7 @@ pub(super) fn owner(
 }
 
 /// The engine writes the year 1 for "never".
-fn started(status: &mut Object) -> String {
+pub(super) fn started(status: &mut Object) -> String {
     status.text("StartedAt").filter(|at| !at.starts_with("0001-")).unwrap_or_default()
 }
 

@@ -1,0 +1,145 @@
+//! What is not done without a person's word, and what cannot be done for now.
+
+use super::{Held, Release, Verb, planner::Planner};
+use crate::{
+    desired::{Field, Phase, Resource},
+    diff::{Action, Change, Effect},
+    model::{InnerKind, ResourceId},
+    observed::PortHolder,
+};
+
+impl Planner<'_> {
+    /// Holds what would destroy something, or what is not ours to touch, unless it was released.
+    pub(super) fn hold(&mut self) {
+        for change in &self.changes.changes {
+            let resource = self.desired.resources.get(&change.id);
+            let (verb, what, unusable) = match (change.action, &change.id) {
+                (Action::Conflict, ResourceId::Container(_)) => {
+                    (Verb::Replace, "would remove a container that is not ours", true)
+                }
+                (Action::Conflict, _) => (Verb::Adopt, "would take as ours what is not", true),
+                (Action::Remove, ResourceId::Volume(name)) => {
+                    let seen = self.observed.volumes.iter().find(|seen| seen.name == *name);
+                    if seen.is_some_and(|seen| seen.disposable) {
+                        continue;
+                    }
+                    (Verb::Remove, "would delete the volume with all that is in it", false)
+                }
+                (Action::Remove, ResourceId::Inner(inner)) if inner.kind != InnerKind::Grant => {
+                    (Verb::Remove, "would drop it with all that is in it", false)
+                }
+                (Action::Change(Effect::DataAtRisk), ResourceId::Volume(_)) => {
+                    (Verb::Replace, "would delete the volume and make an empty one", false)
+                }
+                (Action::Change(Effect::DataAtRisk), _) => {
+                    (Verb::Replace, "would start without the data it has now", false)
+                }
+                (Action::Change(Effect::Recreate), ResourceId::Network(_))
+                    if self.has_foreign_members(change) =>
+                {
+                    (Verb::Replace, "would cut off containers that are not ours", false)
+                }
+                _ => {
+                    if let (Some(Resource::Volume(volume)), Action::Change(_)) =
+                        (resource, change.action)
+                    {
+                        self.emptied.insert(volume.name.clone());
+                    }
+                    continue;
+                }
+            };
+            let release = Release { verb, id: change.id.clone() };
+            if self.policy.allow.contains(&release) {
+                if let (ResourceId::Volume(name), Verb::Replace) = (&change.id, verb) {
+                    self.emptied.insert(name.clone());
+                }
+                continue;
+            }
+            if unusable {
+                self.unusable.insert(change.id.clone());
+            }
+            self.held.push(Held { id: change.id.clone(), what: what.to_owned(), release });
+        }
+    }
+
+    /// Blocks what would be started on a port that somebody else has. It would stop what runs now for
+    /// nothing.
+    pub(super) fn block_taken_ports(&mut self) {
+        for change in &self.changes.changes {
+            let Some(Resource::Container(wanted)) = self.desired.resources.get(&change.id) else {
+                continue;
+            };
+            let starts = match change.action {
+                Action::Create | Action::Conflict => true,
+                Action::Change(effect) => {
+                    effect >= Effect::Restart
+                        || change.fields.iter().any(|field| field.path.field == Field::State)
+                }
+                Action::Settle | Action::Remove | Action::Deferred | Action::NotChecked => false,
+            };
+            if !starts || wanted.phase == Phase::Suspended || self.is_stopped(&change.id) {
+                continue;
+            }
+            let everywhere = "0.0.0.0";
+            let taken = wanted.ports.iter().find_map(|(key, bindings)| {
+                self.observed.ports.iter().find(|holder| {
+                    holder.protocol == key.protocol
+                        && bindings.iter().any(|binding| {
+                            binding.port == holder.port
+                                && (binding.address == holder.address
+                                    || binding.address == everywhere
+                                    || holder.address == everywhere)
+                        })
+                })
+            });
+            // With a conflict, the container in the way may be the one that has the port.
+            let in_the_way = change.subject.as_ref().map(|subject| subject.name.as_str());
+            if let Some(PortHolder { address, port, container, .. }) =
+                taken.filter(|holder| Some(holder.container.as_str()) != in_the_way)
+            {
+                let why = format!(
+                    "port {port} of {address} is taken by the container {container}, which is not ours"
+                );
+                self.blocked.insert(change.id.clone(), why);
+                if change.subject.is_none() {
+                    self.unusable.insert(change.id.clone());
+                }
+            }
+        }
+    }
+
+    /// Blocks whatever is built on what cannot be used.
+    pub(super) fn block(&mut self) {
+        if self.unusable.is_empty() {
+            return;
+        }
+        for id in self.desired.resources.keys() {
+            let culprit = self
+                .dependencies(id, |_| false)
+                .into_iter()
+                .find(|dependency| self.unusable.contains(dependency));
+            if let Some(culprit) = culprit
+                && self.changes.get(id).is_some()
+                && !self.unusable.contains(id)
+            {
+                let reason = if self.blocked.contains_key(&culprit) { "blocked" } else { "held" };
+                let why = format!("needs {culprit}, which is {reason}");
+                self.blocked.entry(id.clone()).or_insert(why);
+            }
+        }
+    }
+
+    pub(super) fn is_stopped(&self, id: &ResourceId) -> bool {
+        self.held.iter().any(|held| held.id == *id) || self.blocked.contains_key(id)
+    }
+
+    fn has_foreign_members(&self, change: &Change) -> bool {
+        let Some(subject) = &change.subject else { return false };
+        let network = self.observed.networks.iter().find(|seen| seen.id == subject.id);
+        let ours = |name: &String| {
+            let seen = self.observed.containers.iter().find(|seen| seen.name == *name);
+            seen.is_some_and(|seen| seen.owner.is_ours())
+        };
+        network.is_some_and(|network| !network.members.iter().all(ours))
+    }
+}
