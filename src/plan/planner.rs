@@ -12,7 +12,7 @@ use crate::{
         Container, Desired, Files, ImageOrigin, InnerResource, Phase, Reload, Resource, Volume,
     },
     diff::{Action, Change, Changes, Effect},
-    model::{Keyring, ResourceId},
+    model::{Digest, Keyring, ResourceId},
     observed::{Observed, SeenContainer, State},
 };
 
@@ -216,10 +216,13 @@ impl<'a> Planner<'a> {
 
     fn files(&mut self, change: &Change, files: &Files) {
         let id = &change.id;
-        let Some(digest) = files.digest(self.keyring) else { return };
         if change.action == Action::NotChecked {
             return;
         }
+        // While a secret is yet to be generated the steps are only shown; they cannot be taken, and
+        // need not: `apply` generates it and plans again.
+        let digest = files.digest(self.keyring);
+        let digest = digest.unwrap_or_else(|| Digest::of(b"secrets to come"));
         let before = self.observed.files.get(id).and_then(|seen| seen.current.clone());
         let only_loaded = change.action != Action::Create
             && change.fields.iter().all(|field| field.path.field == crate::desired::Field::Loaded);

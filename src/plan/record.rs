@@ -108,6 +108,11 @@ pub fn record_after(desired: &Desired, plan: &Plan, done: &Done, keyring: &Keyri
     for id in done.returned.keys() {
         record.unready.remove(id);
     }
+    for (id, digest) in plan.recorded.iter().flat_map(|recorded| &recorded.loaded) {
+        if still_loaded(id, plan, done) {
+            record.loaded.entry(id.clone()).or_insert_with(|| digest.clone());
+        }
+    }
     for change in &plan.changes.changes {
         let id = &change.id;
         let stopped = plan.blocked.contains_key(id) || plan.held.iter().any(|held| held.id == *id);
@@ -157,6 +162,20 @@ pub fn record_after(desired: &Desired, plan: &Plan, done: &Done, keyring: &Keyri
     record.loaded.retain(|id, _| wanted(id));
     record.adopted.retain(wanted);
     record
+}
+
+/// Returns whether a service still has the files loaded that it had: new ones were not switched to, or
+/// were taken back.
+fn still_loaded(id: &ResourceId, plan: &Plan, done: &Done) -> bool {
+    let loads = |step: &Step| {
+        let is_load =
+            matches!(step.op, Op::SwitchFiles { .. } | Op::Signal { .. } | Op::Restart(_));
+        is_load && step.group == *id
+    };
+    let is_skipped =
+        |number: usize| matches!(done.outcomes.get(&number), Some(Outcome::Skipped(_)));
+    let mut steps = plan.steps.iter().enumerate().filter(|(_, step)| loads(step));
+    steps.all(|(number, _)| is_skipped(number)) || done.returned.get(id) == Some(&None)
 }
 
 fn is_stopped(plan: &Plan, id: &ResourceId) -> bool {

@@ -16,7 +16,7 @@ while (my $client = $server->accept) {
 ''']"#;
 
 /// One service of every kind, and everything that can be inside one.
-const EVERYTHING: &str = r#"
+pub(crate) const EVERYTHING: &str = r#"
 [services.postgres]
 database = "app"
 databases = ["reports"]

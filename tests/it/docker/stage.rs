@@ -165,13 +165,19 @@ impl Stage {
         let mut project = self.load();
         let engine = self.engine(&project);
         let cancel = CancellationToken::new();
-        let yes = async |_: &Pass| true;
+        let asked = AtomicU32::new(0);
+        let yes = async |_: &Pass| {
+            asked.fetch_add(1, Ordering::Relaxed);
+            true
+        };
         let tell = |plan: &Plan, event: Event| {
             let line = report::line(plan, &event, Style::plain()).unwrap_or_default();
             self.told.lock().unwrap().extend([line, report::json::event(plan, &event)]);
         };
         let applied = controller::apply(&engine, &mut project, options, yes, &tell, &cancel);
         let report = self.block_on(applied).unwrap_or_else(|error| panic!("{error:?}"));
+        // Nobody else is at work here, so what was agreed on is what is done.
+        assert_eq!(asked.into_inner(), 1, "asked more than once");
         report.expect("nobody said no")
     }
 
