@@ -114,6 +114,10 @@ fn happen(sim: &Sim, deed: &str) {
         }
         ["rename", name, to] => (*to).clone_into(&mut world.find_mut(name).unwrap().seen.name),
         ["disown", name] => world.find_mut(name).unwrap().labels.clear(),
+        ["drive", volume, driver] => {
+            let fields = &mut world.volumes.get_mut(*volume).unwrap().seen.fields;
+            fields.insert(nself::desired::Field::Driver.path(), driver);
+        }
         ["forget"] => world.records.clear(),
         ["edit", volume] => {
             let sets = &mut world.volumes.get_mut(*volume).unwrap().sets;
