@@ -1,7 +1,9 @@
 //! The project's memory on its engine: what labels cannot hold, since labels cannot be changed.
 //!
-//! It explains, and decides nothing that live state could decide. Losing it loses explanations, which
-//! services a person stopped, and costs one reload of each service with files.
+//! It decides nothing that live state could decide. What no live state can tell is here: which services a
+//! person stopped, which jobs are done although their containers are gone, which objects without our
+//! labels were adopted. The rest explains. Losing it loses that, and costs one reload of each service
+//! with files.
 
 use std::collections::{BTreeMap, BTreeSet};
 
