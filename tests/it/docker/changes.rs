@@ -7,6 +7,7 @@ use nself::{
     desired::Resource,
     model::{ResourceId, Text},
     plan::{Op, Outcome, Plan, Policy},
+    report::{self, Style},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -105,7 +106,9 @@ fn only_what_the_file_says_anew_is_done() {
     let plan = change(&stage, &file, &["redis"]);
     assert_eq!(groups(&plan), BTreeSet::from([format!("files/{name}-redis")]));
     let restarts = |step: &nself::plan::Step| matches!(step.op, Op::Restart(_));
-    assert!(plan.steps.iter().any(restarts), "the plan says so: {}", gist(&plan));
+    assert!(plan.steps.iter().any(restarts), "{}", gist(&plan));
+    let page = report::plan(&plan, 1, Style::plain());
+    assert!(page.contains("restart"), "{page}");
     assert_eq!(Stage::inspect(&redis, "{{.Id}}"), id);
     let script = "REDISCLI_AUTH=$(cat /etc/nself/current/password) redis-cli config get maxmemory";
     let answer = docker(&["exec", &redis, "sh", "-c", script]);

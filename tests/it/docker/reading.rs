@@ -80,11 +80,10 @@ fn only_looks(request: &str) -> bool {
     let mut parts = path.split('?').next().unwrap_or_default().split('/').skip(1).peekable();
     parts.next_if(|part| part.starts_with("v1."));
     let parts: Vec<&str> = parts.collect();
-    match (method, parts.as_slice()) {
-        ("GET" | "HEAD", _) => true,
-        ("POST", ["containers", _, "exec"] | ["exec", _, "start"]) => true,
-        _ => false,
-    }
+    matches!(
+        (method, parts.as_slice()),
+        ("GET" | "HEAD", _) | ("POST", ["containers", _, "exec"] | ["exec", _, "start"])
+    )
 }
 
 #[test]
@@ -94,7 +93,7 @@ fn a_plan_and_a_look_for_drift_only_read() {
     let socket = stage.folder().join("engine.sock");
     let ear = Ear::default();
     let listener = stage.block_on(async { UnixListener::bind(&socket).unwrap() });
-    stage.block_on(async { tokio::spawn(ear.clone().listen(listener)) });
+    stage.spawn(ear.clone().listen(listener));
     let socket = socket.to_str().unwrap();
     let look = |what: &str, contents| {
         let pass = stage.look(socket, contents);

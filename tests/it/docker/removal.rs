@@ -41,7 +41,7 @@ fn others(stage: &Stage) -> BTreeSet<String> {
         &["volume", "ls", "--format", "{{.Name}}"],
         &["network", "ls", "--no-trunc", "--format", "{{.ID}} {{.Name}}"],
     ];
-    let all = lists.map(|list| docker(list)).join("\n");
+    let all = lists.map(docker).join("\n");
     all.lines().filter(|line| line.contains(&foreign)).map(str::to_owned).collect()
 }
 
@@ -67,7 +67,7 @@ fn data_goes_only_by_name_and_nothing_of_others_goes() {
     assert!(!is_there("container", &stage.container("postgres")));
     assert!(!is_there("volume", &format!("{}-postgres-config", stage.name)), "it holds no data");
     assert!(is_there("volume", &data));
-    assert_eq!(releases(&report.rest.held), [release.clone()]);
+    assert_eq!(releases(&report.rest.held), std::slice::from_ref(&release));
     assert!(report.rest.steps.is_empty(), "{}", gist(&report.rest));
 
     // Put back: the data is there.

@@ -118,6 +118,11 @@ impl Stage {
         self.runtime.block_on(future)
     }
 
+    /// Runs something beside the test, until the stage is gone.
+    pub(crate) fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
+        self.runtime.spawn(future);
+    }
+
     /// Plans, on an engine that cannot write.
     pub(crate) fn plan(&self) -> Plan {
         self.pass().plan
