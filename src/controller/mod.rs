@@ -64,8 +64,9 @@ pub struct Options {
 
 /// Looks and plans; writes nothing, and could not.
 ///
-/// With `contents`, every generated file is read back, and secrets that are not known here are left
-/// unchecked instead of being an error: this is what `drift` wants.
+/// It looks as closely as `apply` does, so that one never finds what the other did not. With
+/// `without_vault`, secrets that are not known here are left unchecked instead of being an error: this
+/// is what `drift` wants in a clone.
 ///
 /// # Errors
 /// The configuration's mistakes, or whatever the engine says.
@@ -73,10 +74,14 @@ pub async fn plan<E: Observe>(
     engine: &E,
     project: &Project,
     policy: &Policy,
-    contents: bool,
+    without_vault: bool,
 ) -> Result<Pass, Error> {
     let options = Options { policy: policy.clone(), ..Options::default() };
-    look(engine, project, &options, contents).await
+    let pass = look(engine, project, &options).await?;
+    if !without_vault {
+        insist_on_vault(project, &pass)?;
+    }
+    Ok(pass)
 }
 
 /// Looks, asks, takes the lock, looks again, and makes it so.
@@ -95,7 +100,11 @@ pub async fn apply<E: Engine + Lock>(
     events: &(dyn Fn(&Plan, Event) + Sync),
     cancel: &CancellationToken,
 ) -> Result<Option<Report>, Error> {
-    let mut agreed = look(engine, project, options, false).await?;
+    let needs_secrets = !options.destroy && options.goal.is_about_content();
+    let mut agreed = look(engine, project, options).await?;
+    if needs_secrets {
+        insist_on_vault(project, &agreed)?;
+    }
     if !agree(&agreed).await {
         return Ok(None);
     }
@@ -140,59 +149,62 @@ async fn under_lock<E: Engine + Lock>(
     cancel: &CancellationToken,
 ) -> Result<Locked, Error> {
     let Options { goal, destroy, policy } = options;
-    let needs_secrets = !destroy && matches!(goal, Goal::Converge | Goal::Resume(_));
+    let needs_secrets = !destroy && goal.is_about_content();
     if needs_secrets {
         ensure_secrets(project, &agreed.desired)?;
     }
     engine.unlock(&project.keyring);
-    let pass = look(engine, project, options, false).await?;
+    let pass = look(engine, project, options).await?;
+    if needs_secrets {
+        insist_on_vault(project, &pass)?;
+    }
     if !is_alike(&agreed.plan, &pass.plan) {
         return Ok(Locked::Moved(Box::new(pass)));
     }
     let Pass { mut desired, plan, .. } = pass;
-    let brief = pass::Brief { goal, keyring: &project.keyring, policy, contents: false };
+    let contents = needs_secrets;
+    let brief = pass::Brief { goal, keyring: &project.keyring, policy, contents };
     let (passes, rest) = pass::converge(engine, &mut desired, plan, &brief, events, cancel).await?;
     Ok(Locked::Done(Box::new(Report { passes, rest, desired })))
 }
 
-/// Returns whether both plans do the same to the same resources. Values of secrets that were generated
-/// in between do not count.
+/// Returns whether both plans do the same to the same resources. Steps do not count: those that put in
+/// secrets are only known once these have been generated.
 fn is_alike(agreed: &Plan, now: &Plan) -> bool {
     let gist = |plan: &Plan| {
-        let steps: Vec<_> = plan.steps.iter().map(|step| step.group.clone()).collect();
         let held: Vec<_> = plan.held.iter().map(|held| held.release.clone()).collect();
         let actions: Vec<_> =
             plan.changes.changes.iter().map(|change| (change.id.clone(), change.action)).collect();
-        (steps, held, actions)
+        (held, actions)
     };
     gist(agreed) == gist(now)
 }
 
-async fn look<E: Observe>(
-    engine: &E,
-    project: &Project,
-    options: &Options,
-    contents: bool,
-) -> Result<Pass, Error> {
+async fn look<E: Observe>(engine: &E, project: &Project, options: &Options) -> Result<Pass, Error> {
     let begin = now();
     let Compiled { mut desired, warnings } = project.compile(milliseconds())?;
     if options.destroy {
         desired = desired.emptied();
     }
-    let Options { goal, destroy: _, policy } = options;
+    let Options { goal, destroy, policy } = options;
+    let contents = !destroy && goal.is_about_content();
     let brief = pass::Brief { goal, keyring: &project.keyring, policy, contents };
     let (observed, plan) = pass::look(engine, &mut desired, &brief).await?;
-    let is_there = observed.containers.iter().any(|seen| seen.owner.is_ours())
-        || observed.volumes.iter().any(|seen| seen.owner.is_ours() && !seen.disposable);
-    // Inventing secrets over data that knows other ones would lock everybody out.
-    if is_there && !project.keyring.is_present() && !contents && !desired.secrets.is_empty() {
-        return Err(Error::VaultMissing {
-            project: desired.prefix(),
-            vault: project.vault_folder(),
-        });
-    }
     let looked_ms = u64::try_from(now().duration_since(begin).as_millis()).unwrap_or(u64::MAX);
     Ok(Pass { desired, observed, plan, looked_ms, warnings })
+}
+
+/// Refuses to go on without the secrets of what runs: inventing others over data that knows these would
+/// lock everybody out.
+fn insist_on_vault(project: &Project, pass: &Pass) -> Result<(), Error> {
+    let Observed { containers, volumes, .. } = &pass.observed;
+    let is_there = containers.iter().any(|seen| seen.owner.is_ours())
+        || volumes.iter().any(|seen| seen.owner.is_ours() && !seen.disposable);
+    if !is_there || project.keyring.is_present() || pass.desired.secrets.is_empty() {
+        return Ok(());
+    }
+    let (project, vault) = (pass.desired.prefix(), project.vault_folder());
+    Err(Error::VaultMissing { project, vault })
 }
 
 /// Makes the secrets that are generated and not there, and the certificates that are missing or due.

@@ -149,6 +149,14 @@ async fn once<E: Engine>(
 }
 
 impl Goal {
+    /// Returns whether a pass towards it needs to know the secrets, and what generated files read as.
+    pub fn is_about_content(&self) -> bool {
+        match self {
+            Self::Converge | Self::Resume(_) => true,
+            Self::Suspend(_) | Self::Restart(_) => false,
+        }
+    }
+
     /// Returns the services that are to be stopped, of those that were.
     fn suspended(
         &self,

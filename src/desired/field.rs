@@ -150,6 +150,10 @@ fields! {
     BuiltFrom = "built_from",
     /// Content of a generated file, keyed by its path.
     Content = "file",
+    /// Octal permission bits of a generated file, keyed by its path.
+    FileMode = "file_mode",
+    /// `uid:gid` of a generated file, keyed by its path.
+    FileOwner = "file_owner",
     /// Digest of the set of files that a service was told to load.
     Loaded = "loaded",
     /// An attribute of a thing inside a service, one a key.

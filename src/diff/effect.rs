@@ -35,7 +35,7 @@ pub fn effect(field: Field) -> Effect {
         | Field::Restart
         | Field::State
         | Field::Attribute => Effect::InPlace,
-        Field::Content | Field::Loaded => Effect::Reload,
+        Field::Content | Field::FileMode | Field::FileOwner | Field::Loaded => Effect::Reload,
         Field::Image
         | Field::Command
         | Field::Entrypoint
@@ -84,6 +84,11 @@ pub fn effect(field: Field) -> Effect {
         | Field::Subnet
         | Field::BuiltFrom => Effect::Recreate,
     }
+}
+
+/// Returns whether a field is one of those that an engine's update call changes.
+pub fn is_updated(field: Field) -> bool {
+    sticks(field) || matches!(field, Field::Pids | Field::Restart)
 }
 
 /// Returns whether the engine cannot take this value away in place: 0 means "leave" to it.

@@ -9,59 +9,74 @@ use crate::{
 
 /// Compares a wanted set of files with what lies in its volume and with what its reader has loaded.
 pub(super) fn compare(look: &Look<'_>, id: &ResourceId, files: &Files, changes: &mut Changes) {
-    let Some(digest) = files.digest(look.keyring) else {
-        let missing = look.observed.files.contains_key(id);
-        let change = if missing {
-            Change::new(id, Action::NotChecked, "its secrets are not known here")
-        } else {
-            Change::new(id, Action::Create, "its secrets are generated first")
-                .moved_by(look.mover_of_absence(id))
-        };
-        changes.push(change);
-        return;
-    };
+    // Without a digest some secret is still to be generated, or this is a clone without the vault.
+    let digest = files.digest(look.keyring).map(|digest| digest.as_str().to_owned());
     let Some(seen) = look.observed.files.get(id) else {
         let change = Change::new(id, Action::Create, "not written yet");
         changes.push(change.moved_by(look.mover_of_absence(id)));
         return;
     };
+    if digest.is_none() && !look.keyring.is_present() {
+        changes.push(Change::new(id, Action::NotChecked, "its secrets are not known here"));
+        return;
+    }
     let loaded = look.record.and_then(|record| record.loaded.get(id));
     // What we wrote last and nobody touched since: then it is the file that changed.
     let mover = match (&seen.current, loaded) {
         (Some(current), Some(loaded)) if current == loaded => Mover::You,
         (_, None) => Mover::Unknown,
-        (_, Some(loaded)) if loaded == digest.as_str() => Mover::Drift,
+        (_, Some(loaded)) if Some(loaded) == digest.as_ref() => Mover::Drift,
         (_, Some(_)) => Mover::Both,
     };
-    let switched = seen.current.as_deref() != Some(digest.as_str());
+    let switched = digest.is_none() || seen.current != digest;
     let mut fields: Vec<FieldChange> = Vec::new();
+    let file_mover = if switched { mover } else { Mover::Drift };
+    let mut differs = |path, before, after| {
+        let origin = look.origin(id, &path);
+        let effect = Effect::Reload;
+        fields.push(FieldChange {
+            path,
+            before,
+            after,
+            last: None,
+            mover: file_mover,
+            origin,
+            effect,
+        });
+    };
     for (path, file) in &files.files {
         let stat = seen.files.get(path);
-        if is_as_wanted(file, stat, look.keyring) {
+        let Some(stat) = stat.filter(|stat| reads_as_wanted(file, stat, look.keyring)) else {
+            let before = before(stat, file_mover, Some(file), look);
+            differs(Field::Content.key(path), before, shown(&Value::of(&file.content), look));
             continue;
+        };
+        if stat.mode != file.mode {
+            let [before, after] = [stat.mode, file.mode].map(|mode| format!("{mode:04o}"));
+            differs(Field::FileMode.key(path), Shown::Plain(before), Shown::Plain(after));
         }
-        let mover = if switched { mover } else { Mover::Drift };
-        fields.push(FieldChange {
-            path: Field::Content.key(path),
-            before: before(stat, mover, file, look),
-            after: shown(&Value::of(&file.content), look),
-            last: None,
-            mover,
-            origin: look.origin(id, &Field::Content.key(path)),
-            effect: Effect::Reload,
-        });
+        if let Some(owner) = stat.owner.filter(|owner| *owner != files.owner) {
+            let [before, after] =
+                [owner, files.owner].map(|(user, group)| format!("{user}:{group}"));
+            differs(Field::FileOwner.key(path), Shown::Plain(before), Shown::Plain(after));
+        }
     }
-    let is_loaded = loaded.is_some_and(|loaded| loaded == digest.as_str());
+    // A service may read whatever lies beside its files, so nothing may.
+    for (path, stat) in seen.files.iter().filter(|(path, _)| !files.files.contains_key(*path)) {
+        let before = before(Some(stat), file_mover, None, look);
+        differs(Field::Content.key(path), before, Shown::Absent);
+    }
+    let is_loaded = loaded.is_some() && loaded == digest.as_ref();
     if fields.is_empty() && (switched || !is_loaded) {
-        // Alike file by file, so it is the set as a whole: a file was dropped from it, another set is
-        // in use, or nobody knows which one the service has loaded.
+        // Alike file by file, so it is the set as a whole: another one is in use, or nobody knows which
+        // one the service has loaded.
         let set = |digest: Option<&String>| {
             digest.map_or(Shown::Absent, |digest| Shown::Plain(short(digest)))
         };
         fields.push(FieldChange {
             path: if switched { Field::Content.path() } else { Field::Loaded.path() },
             before: set(if switched { seen.current.as_ref() } else { loaded }),
-            after: Shown::Plain(digest.short().to_owned()),
+            after: set(digest.as_ref()),
             last: None,
             mover: if switched { mover } else { Mover::Unknown },
             origin: None,
@@ -75,23 +90,22 @@ pub(super) fn compare(look: &Look<'_>, id: &ResourceId, files: &Files, changes: 
     changes.push(Change::of_fields(id, fields, "").about(&files.volume, &files.volume));
 }
 
-/// Returns whether a file is as wanted, as far as was looked.
-fn is_as_wanted(file: &File, stat: Option<&FileStat>, keyring: &Keyring) -> bool {
-    let (Some(stat), Some(content)) = (stat, keyring.reveal(&file.content)) else { return false };
+/// Returns whether a file reads as wanted, as far as was looked.
+fn reads_as_wanted(file: &File, stat: &FileStat, keyring: &Keyring) -> bool {
+    let Some(content) = keyring.reveal(&file.content) else { return false };
     match &stat.content {
-        Some(live) => *live == content && stat.mode == file.mode,
+        Some(live) => *live == content,
         // Whoever edits a file moves its time; ours is a fixed one.
-        None => {
-            stat.untouched && stat.size == content.expose().len() as u64 && stat.mode == file.mode
-        }
+        None => stat.untouched && stat.size == content.expose().len() as u64,
     }
 }
 
 /// Returns the live content as a person may see it: ours from before, and nobody else's.
-fn before(stat: Option<&FileStat>, mover: Mover, file: &File, look: &Look<'_>) -> Shown {
+fn before(stat: Option<&FileStat>, mover: Mover, file: Option<&File>, look: &Look<'_>) -> Shown {
     let Some(stat) = stat else { return Shown::Absent };
     let Some(content) = &stat.content else { return Shown::Hidden };
-    let ours = mover == Mover::You && stat.untouched && file.content.as_plain().is_some();
+    let is_plain = file.is_some_and(|file| file.content.as_plain().is_some());
+    let ours = mover == Mover::You && stat.untouched && is_plain;
     if ours {
         return Shown::Plain(content.expose().to_owned());
     }

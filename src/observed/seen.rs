@@ -214,7 +214,8 @@ pub struct SeenImage {
 pub struct SeenFiles {
     /// What `current` points at: the digest of the set it was written from.
     pub current: Option<String>,
-    /// The wanted files that are there, by path.
+    /// The wanted files that are there, by path; where contents were asked for, also all others, unless
+    /// they are empty.
     pub files: BTreeMap<String, FileStat>,
 }
 
@@ -227,7 +228,9 @@ pub struct FileStat {
     pub mode: u32,
     /// Whether its time is the one that nself gives to every file it writes.
     pub untouched: bool,
-    /// What it reads as; `None` when not asked for.
+    /// Its numeric owner and group; `None` when contents were not asked for.
+    pub owner: Option<(u32, u32)>,
+    /// What it reads as, for a link where it leads to; `None` when not asked for.
     pub content: Option<Sensitive>,
 }
 

@@ -12,7 +12,7 @@ use crate::{
         Container, Desired, Files, ImageOrigin, InnerResource, Phase, Reload, Resource, Volume,
     },
     diff::{Action, Change, Changes, Effect},
-    model::{Keyring, ResourceId},
+    model::{Digest, Keyring, ResourceId},
     observed::{Observed, SeenContainer, State},
 };
 
@@ -44,6 +44,7 @@ pub fn plan(
             planner.group(change);
         }
     }
+    planner.take_off_emptied_volumes();
     planner.order();
     let Planner { drafts, held, blocked, .. } = planner;
     let steps = drafts.into_steps();
@@ -90,6 +91,20 @@ impl<'a> Planner<'a> {
             }
         }
         all
+    }
+
+    /// Makes containers anew that are as they should be, and mount a volume that is not.
+    fn take_off_emptied_volumes(&mut self) {
+        for wanted in self.desired.containers() {
+            let id = ResourceId::Container(wanted.name.clone());
+            if !self.uses_emptied_volume(wanted) || self.drafts.of(&id).next().is_some() {
+                continue;
+            }
+            let Some(seen) = self.keeper(wanted) else { continue };
+            let anew = Action::Change(Effect::Recreate);
+            let change = Change::new(&id, anew, "its volume is made anew");
+            container::group(self, &change.about(&seen.id, &seen.name), wanted);
+        }
     }
 
     fn group(&mut self, change: &Change) {
@@ -216,10 +231,13 @@ impl<'a> Planner<'a> {
 
     fn files(&mut self, change: &Change, files: &Files) {
         let id = &change.id;
-        let Some(digest) = files.digest(self.keyring) else { return };
         if change.action == Action::NotChecked {
             return;
         }
+        // While a secret is yet to be generated the steps are only shown; they cannot be taken, and
+        // need not: `apply` generates it and plans again.
+        let digest = files.digest(self.keyring);
+        let digest = digest.unwrap_or_else(|| Digest::of(b"secrets to come"));
         let before = self.observed.files.get(id).and_then(|seen| seen.current.clone());
         let only_loaded = change.action != Action::Create
             && change.fields.iter().all(|field| field.path.field == crate::desired::Field::Loaded);

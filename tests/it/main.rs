@@ -19,6 +19,7 @@ mod engine;
 mod examples;
 mod explain;
 mod hostile;
+mod plan;
 mod report;
 mod spec;
 mod tidy;

@@ -5,6 +5,8 @@
 //! container has the volume mounted. There is no call that removes a file, but a file uploaded over a
 //! folder replaces it; so an old set shrinks to an empty file of its name.
 
+mod look;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use bollard::{
@@ -16,15 +18,15 @@ use bollard::{
         UploadToContainerOptionsBuilder,
     },
 };
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use futures_util::TryStreamExt as _;
 use hyper::body::Bytes;
 
-use super::{Docker, context::Packer, exec::Command, observe::AT_ONCE, refusal};
+use super::{Docker, context::Packer, exec::Command, refusal};
 use crate::{
-    desired::{Check, Field, File, Files},
+    desired::{Check, File, Files},
     engine::Error,
-    model::{Digest, ResourceId, Sensitive},
-    observed::{FileStat, Live, Request, SeenContainer, SeenFiles, label},
+    model::Digest,
+    observed::label,
     plan::Target,
 };
 
@@ -40,29 +42,48 @@ const PERMISSIONS: u32 = 0o7777;
 
 impl Docker {
     pub(super) async fn write_files(&self, files: &Files, digest: &Digest) -> Result<(), Error> {
-        let Files { volume, container, mount: _, files, owner, check: _, reload: _ } = files;
-        let what = format!("write the files of {container}");
+        let what = format!("write the files of {}", files.container);
+        let helper = self.helper(&files.volume, &what).await?;
+        let written = self.write_set(&helper, files, digest, &what).await;
+        self.remove_by_id(&helper, &what).await?;
+        written
+    }
+
+    async fn write_set(
+        &self,
+        helper: &str,
+        files: &Files,
+        digest: &Digest,
+        what: &str,
+    ) -> Result<(), Error> {
+        let Files { volume: _, container: _, mount: _, files, owner, check: _, reload: _ } = files;
         let mut packer = Packer::new(*owner, WRITTEN);
-        packer.folder(digest.as_str()).map_err(|error| self.packing(&what, &error))?;
+        packer.folder(digest.as_str()).map_err(|error| self.packing(what, &error))?;
         let mut folders = BTreeSet::new();
         for path in files.keys() {
             folders.extend(parents(path));
         }
         for folder in folders {
             let path = format!("{digest}/{folder}");
-            packer.folder(&path).map_err(|error| self.packing(&what, &error))?;
+            packer.folder(&path).map_err(|error| self.packing(what, &error))?;
         }
         for (path, File { content, mode }) in files {
             let content = self.reveal(content)?;
             let path = format!("{digest}/{path}");
             let added = packer.file(&path, content.expose().as_bytes(), *mode);
-            added.map_err(|error| self.packing(&what, &error))?;
+            added.map_err(|error| self.packing(what, &error))?;
         }
-        let archive = packer.finish().map_err(|error| self.packing(&what, &error))?;
-        let helper = self.helper(volume, &what).await?;
-        let sent = self.upload(&helper, archive, &what).await;
-        self.remove_by_id(&helper, &what).await?;
-        sent
+        // Where the set is there already, somebody may have put more into it.
+        let there = self.read_folder(helper, &format!("{INSIDE}/{digest}")).await;
+        let there = refusal::found(there).map_err(|error| self.refused(what, &error))?;
+        for path in there.into_iter().flatten().map(|(path, _)| path) {
+            if !files.contains_key(&path) {
+                let emptied = packer.file(&format!("{digest}/{path}"), b"", 0o400);
+                emptied.map_err(|error| self.packing(what, &error))?;
+            }
+        }
+        let archive = packer.finish().map_err(|error| self.packing(what, &error))?;
+        self.upload(helper, archive, what).await
     }
 
     pub(super) async fn switch_files(&self, volume: &str, digest: &str) -> Result<(), Error> {
@@ -115,60 +136,6 @@ impl Docker {
             return Ok(());
         }
         Err(Error::Failed { what, output: self.last_words(&ran) })
-    }
-
-    pub(super) async fn look_at_files(
-        &self,
-        request: &Request,
-        seen: &[SeenContainer],
-    ) -> Result<BTreeMap<ResourceId, SeenFiles>, Error> {
-        let mut found = BTreeMap::new();
-        for files in &request.files {
-            let Some((container, mount)) = window(files, seen) else { continue };
-            let what = format!("look at the files of {}", files.container);
-            let looked = self.look_at_set(files, &container.id, mount, request.contents).await;
-            match refusal::found(looked) {
-                Ok(Some(set)) => {
-                    found.insert(ResourceId::Files(files.container.clone()), set);
-                }
-                // The container went while we looked.
-                Ok(None) => {}
-                Err(error) => return Err(self.refused(what, &error)),
-            }
-        }
-        Ok(found)
-    }
-
-    async fn look_at_set(
-        &self,
-        files: &Files,
-        container: &str,
-        mount: &str,
-        contents: bool,
-    ) -> Result<SeenFiles, bollard::errors::Error> {
-        let current = self.stat(container, &format!("{mount}/{CURRENT}")).await?;
-        let Some(current) = current else { return Ok(SeenFiles::default()) };
-        let digest = last_part(&current.link_target).to_owned();
-        let looks = files.files.keys().map(async |path| {
-            let stat = self.stat(container, &format!("{mount}/{digest}/{path}")).await?;
-            Ok::<_, bollard::errors::Error>(stat.map(|stat| (path.clone(), file_stat(&stat))))
-        });
-        let looks: Vec<_> = looks.collect();
-        let found: Vec<_> = stream::iter(looks).buffer_unordered(AT_ONCE).try_collect().await?;
-        let mut set = SeenFiles {
-            current: Some(digest.clone()),
-            files: found.into_iter().flatten().collect(),
-        };
-        if contents && !set.files.is_empty() {
-            let all = self.read_folder(container, &format!("{mount}/{digest}")).await?;
-            for (path, content) in all {
-                if let Some(stat) = set.files.get_mut(&path) {
-                    let text = String::from_utf8_lossy(&content).into_owned();
-                    stat.content = Some(Sensitive::new(text));
-                }
-            }
-        }
-        Ok(set)
     }
 
     /// Removes helpers that an upload cut off has left at a volume; returns whether there were any.
@@ -284,29 +251,6 @@ impl Docker {
         Ok(sets)
     }
 
-    async fn read_folder(
-        &self,
-        container: &str,
-        path: &str,
-    ) -> Result<BTreeMap<String, Vec<u8>>, bollard::errors::Error> {
-        use std::io::Read as _;
-        let archive = self.download(container, path).await?;
-        let mut files = BTreeMap::new();
-        let mut archive = tar::Archive::new(archive.as_slice());
-        for entry in archive.entries()? {
-            let mut entry = entry?;
-            if !entry.header().entry_type().is_file() {
-                continue;
-            }
-            // The first part is the folder itself.
-            let inside: std::path::PathBuf = entry.path()?.components().skip(1).collect();
-            let mut content = Vec::new();
-            entry.read_to_end(&mut content)?;
-            files.insert(inside.to_string_lossy().into_owned(), content);
-        }
-        Ok(files)
-    }
-
     async fn download(
         &self,
         container: &str,
@@ -324,41 +268,6 @@ impl Docker {
     fn packing(&self, what: &str, error: &std::io::Error) -> Error {
         self.refusal(what, crate::engine::Refusal::Other, error.to_string())
     }
-}
-
-/// Returns a container through which a volume can be looked into, and where it is mounted there.
-fn window<'a>(files: &Files, seen: &'a [SeenContainer]) -> Option<(&'a SeenContainer, &'a str)> {
-    let is_mounted = |live: &Live| match live {
-        Live::Text(text) | Live::Verifier(text) => {
-            let rest = text.expose().strip_prefix("volume:");
-            rest.and_then(|rest| rest.strip_prefix(files.volume.as_str()))
-                .is_some_and(|mode| mode.starts_with(':'))
-        }
-    };
-    seen.iter().find_map(|container| {
-        let mut mounts = container.fields.0.iter();
-        let (path, _) =
-            mounts.find(|(path, live)| path.field == Field::Mount && is_mounted(live))?;
-        Some((container, path.key.as_str()))
-    })
-}
-
-fn file_stat(stat: &PathStatResponse) -> FileStat {
-    let time = stat.modification_time.as_deref();
-    let time = time.and_then(|time| time.parse::<jiff::Timestamp>().ok());
-    FileStat {
-        size: stat.size.try_into().unwrap_or_default(),
-        mode: unix_mode(stat.file_mode),
-        untouched: time.map(jiff::Timestamp::as_second) == i64::try_from(WRITTEN).ok(),
-        content: None,
-    }
-}
-
-/// The engine writes modes as Go does: permissions in the lowest nine bits, the rest high up.
-fn unix_mode(go: u32) -> u32 {
-    let special = [(23, 0o4000), (22, 0o2000), (20, 0o1000)];
-    let special = special.into_iter().filter(|(bit, _)| go >> bit & 1 == 1);
-    special.fold(go & 0o777, |mode, (_, unix)| mode | unix) & PERMISSIONS
 }
 
 /// The engine resolves links to whole paths; only the folder's name counts.

@@ -136,14 +136,14 @@ impl World {
                 }
                 observed.containers.push(seen);
             } else if matches!(seen.state, State::Running | State::Paused) {
-                observed.ports.extend(super::execute::published(&seen).into_iter().map(
-                    |(address, port)| PortHolder {
+                observed.ports.extend(published(&seen).into_iter().map(|(address, port)| {
+                    PortHolder {
                         address,
                         port,
                         protocol: "tcp".to_owned(),
                         container: seen.name.clone(),
-                    },
-                ));
+                    }
+                }));
             }
         }
         observed.containers.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
@@ -184,10 +184,10 @@ impl World {
             }
             let set = volume.current.as_ref().and_then(|digest| volume.sets.get(digest));
             let mut all = set.cloned().unwrap_or_default();
-            all.retain(|path, _| files.files.contains_key(path));
             if !request.contents {
+                all.retain(|path, _| files.files.contains_key(path));
                 for stat in all.values_mut() {
-                    stat.content = None;
+                    (stat.owner, stat.content) = (None, None);
                 }
             }
             let id = ResourceId::Files(files.container.clone());
@@ -245,4 +245,20 @@ fn owner(labels: &BTreeMap<String, String>, request: &Request) -> Owner {
         resource: labels.get(label::RESOURCE).and_then(|text| text.parse().ok()),
         applied: labels.get(label::APPLIED).and_then(|text| Applied::parse(text)),
     }
+}
+
+/// Returns the addresses and ports of the host that a container has when it runs.
+pub(super) fn published(seen: &SeenContainer) -> BTreeSet<(String, u16)> {
+    let ports = seen.fields.0.iter().filter(|(path, _)| path.field == Field::Port);
+    ports
+        .filter_map(|(_, live)| match live {
+            Live::Text(text) => serde_json::from_str::<Vec<String>>(text.expose()).ok(),
+            Live::Verifier(_) => None,
+        })
+        .flatten()
+        .filter_map(|binding| {
+            let (address, port) = binding.rsplit_once(':')?;
+            Some((address.to_owned(), port.parse().ok()?))
+        })
+        .collect()
 }

@@ -3,6 +3,14 @@
 //! Each has a project of its own and removes what it made, whatever became of it. Tampering is done with
 //! the engine's own command line, as a person would.
 
+mod canary;
+mod changes;
+mod failing;
+mod files;
 mod harmless;
+mod inside;
+mod reading;
+mod removal;
+mod services;
 pub(crate) mod stage;
 mod tamper;

@@ -180,6 +180,8 @@ pub async fn every_field_reads_back<E: Engine>(engine: &E, prefix: &str) {
         Field::Subnet,
         Field::BuiltFrom,
         Field::Content,
+        Field::FileMode,
+        Field::FileOwner,
         Field::Loaded,
         Field::Attribute,
     ];

@@ -67,7 +67,9 @@ fn a_dockerfile_that_fails() {
     let ended = scene.run("apply -y");
     assert_eq!((ended.code, ended.out.as_str()), (3, ""));
     assert_snapshot!("dockerfile-missing", ended.err);
-    write(&format!("FROM {IMAGE}\n"));
+    // A file that is all hole is a file.
+    fs::File::create(scene.path("api/hole")).unwrap().set_len(1 << 20).unwrap();
+    write(&format!("FROM {IMAGE}\nCOPY hole /hole\n"));
     scene.converge();
     let good = bench.containers();
     // A build that fails does not disturb what runs.
