@@ -71,6 +71,9 @@ fn remedy(kind: Refusal) -> Option<&'static str> {
             "check the registry in the image's name, and the engine's way to it; `mirror` in [images] \
              names another one",
         ),
+        Refusal::NotExecutable => {
+            Some("check `command` and `entrypoint` in nself.toml, and what the image has")
+        }
         Refusal::DiskFull => Some("free disk space on the engine's machine, then nself apply"),
         Refusal::NameTaken | Refusal::InUse => Some("nself plan shows who has it"),
         Refusal::NotFound | Refusal::Unsupported | Refusal::Other => None,

@@ -157,6 +157,10 @@ async fn run<E: Engine>(engine: &E, plan: &Plan, step: usize, keyring: &Keyring)
             trouble.get_or_insert(error);
         }
     }
+    if let Error::NotReady { .. } = error {
+        // Its log went with it; what there was of it is among the facts.
+        failure.remedy = Some("correct it, then nself apply".to_owned());
+    }
     let trouble = trouble.map(|error| self::failure(&error, keyring));
     let returned = Some((plan.steps[step].group.clone(), trouble));
     Ended { step, took, failure: Some(failure), returned }
