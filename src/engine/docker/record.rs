@@ -10,7 +10,11 @@ use bollard::{
     query_parameters::{ListVolumesOptionsBuilder, RemoveVolumeOptions},
 };
 
-use super::{Docker, create::owned, refusal};
+use super::{
+    Docker,
+    create::{is_ours, owned},
+    refusal,
+};
 use crate::{
     engine::Error,
     model::Digest,
@@ -21,15 +25,17 @@ impl Docker {
     pub(super) async fn write_record(
         &self,
         prefix: &str,
-        labels: &BTreeMap<String, String>,
+        ownership: &BTreeMap<String, String>,
         record: &Record,
     ) -> Result<(), Error> {
         let what = "write the project's memory";
         let text = record.to_text();
-        let digest = Digest::of(text.as_bytes());
+        // Of equal texts of two projects each needs a volume.
+        let owners = ownership.values().map(String::as_bytes);
+        let digest = Digest::of_parts(owners.chain([text.as_bytes()]));
         let phase = if record.complete { 'c' } else { 'i' };
         let name = format!("{}{}{phase}-{}", beginning(prefix), record.generation, digest.short());
-        let mut labels = labels.clone();
+        let mut labels = ownership.clone();
         labels.insert(label::RECORD.to_owned(), text);
         let request = VolumeCreateRequest {
             name: Some(name.clone()),
@@ -39,16 +45,21 @@ impl Docker {
         };
         let made = self.api.create_volume(request).await;
         made.map_err(|error| self.refused(what, &error))?;
-        self.remove_records(prefix, Some(&name), what).await
+        self.remove_records(prefix, ownership, Some(&name), what).await
     }
 
-    pub(super) async fn remove_record(&self, prefix: &str) -> Result<(), Error> {
-        self.remove_records(prefix, None, "forget the project's memory").await
+    pub(super) async fn remove_record(
+        &self,
+        prefix: &str,
+        ownership: &BTreeMap<String, String>,
+    ) -> Result<(), Error> {
+        self.remove_records(prefix, ownership, None, "forget the project's memory").await
     }
 
     async fn remove_records(
         &self,
         prefix: &str,
+        ownership: &BTreeMap<String, String>,
         but: Option<&str>,
         what: &str,
     ) -> Result<(), Error> {
@@ -58,7 +69,10 @@ impl Docker {
         let listed = listed.map_err(|error| self.refused(what, &error))?;
         let beginning = beginning(prefix);
         for volume in listed.volumes.unwrap_or_default() {
-            if !volume.name.starts_with(&beginning) || Some(volume.name.as_str()) == but {
+            // Two projects may call themselves alike; whose it is stands in the labels.
+            let there = volume.labels.into_iter().collect();
+            let is_one = volume.name.starts_with(&beginning) && is_ours(&there, ownership);
+            if !is_one || Some(volume.name.as_str()) == but {
                 continue;
             }
             let removed = self.api.remove_volume(&volume.name, None::<RemoveVolumeOptions>).await;
