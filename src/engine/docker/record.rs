@@ -13,12 +13,13 @@ use bollard::{
 use super::{
     Docker,
     create::{is_ours, owned},
-    refusal,
+    defaults, refusal,
 };
 use crate::{
     engine::Error,
     model::Digest,
     observed::{Record, label},
+    plan::Target,
 };
 
 impl Docker {
@@ -31,12 +32,14 @@ impl Docker {
         let what = "write the project's memory";
         let text = record.to_text();
         // Of equal texts of two projects each needs a volume.
-        let owners = ownership.values().map(String::as_bytes);
+        let lesson = self.lesson(prefix, what).await?;
+        let owners = ownership.values().chain(&lesson).map(String::as_bytes);
         let digest = Digest::of_parts(owners.chain([text.as_bytes()]));
         let phase = if record.complete { 'c' } else { 'i' };
         let name = format!("{}{}{phase}-{}", beginning(prefix), record.generation, digest.short());
         let mut labels = ownership.clone();
         labels.insert(label::RECORD.to_owned(), text);
+        labels.extend(lesson.map(|lesson| (label::ENGINE_DEFAULTS.to_owned(), lesson)));
         let request = VolumeCreateRequest {
             name: Some(name.clone()),
             driver: Some("local".into()),
@@ -46,6 +49,14 @@ impl Docker {
         let made = self.api.create_volume(request).await;
         made.map_err(|error| self.refused(what, &error))?;
         self.remove_records(prefix, ownership, Some(&name), what).await
+    }
+
+    /// Learns what the engine was set to give to every container from the one that is there during every
+    /// apply and for which nothing was asked: the lock. A look may not make one.
+    async fn lesson(&self, prefix: &str, what: &str) -> Result<Option<String>, Error> {
+        let lock = Target::Name(super::lock::lock_name(prefix));
+        let there = self.look_up(&lock, what).await?;
+        Ok(there.map(|mut there| defaults::lesson(there.object("HostConfig")).to_string()))
     }
 
     pub(super) async fn remove_record(
@@ -82,13 +93,22 @@ impl Docker {
     }
 }
 
+/// What the volume of a memory says.
+pub(super) struct Memory {
+    /// The memory itself.
+    pub(super) record: Record,
+    /// What was learned of the engine when it was written.
+    pub(super) lesson: Option<String>,
+}
+
 /// Returns the memory among volumes of ours: the latest that can be read.
-pub(super) fn latest<'a>(volumes: impl IntoIterator<Item = &'a ApiVolume>) -> Option<Record> {
-    let texts = volumes.into_iter().filter_map(|volume| volume.labels.get(label::RECORD));
-    texts
-        .filter_map(|text| Record::parse(text))
-        // Of one generation, what was written at its end stands above the intent at its beginning.
-        .max_by_key(|record| (record.generation, record.complete, record.at))
+pub(super) fn latest<'a>(volumes: impl IntoIterator<Item = &'a ApiVolume>) -> Option<Memory> {
+    let memories = volumes.into_iter().filter_map(|volume| {
+        let record = Record::parse(volume.labels.get(label::RECORD)?)?;
+        Some(Memory { record, lesson: volume.labels.get(label::ENGINE_DEFAULTS).cloned() })
+    });
+    // Of one generation, what was written at its end stands above the intent at its beginning.
+    memories.max_by_key(|Memory { record, .. }| (record.generation, record.complete, record.at))
 }
 
 /// No name of ours has a dot, so this begins no other project's names.
