@@ -76,6 +76,8 @@ fn line(id: &ResourceId, verdict: Verdict, effect: &str, width: usize, style: St
     let tone = match verdict {
         Verdict::Pull | Verdict::Build | Verdict::Create => Tone::Good,
         Verdict::Recreate
+        | Verdict::Replace
+        | Verdict::Adopt
         | Verdict::Restart
         | Verdict::Reload
         | Verdict::InPlace
@@ -110,6 +112,8 @@ fn effect(plan: &Plan, change: &Change, verdict: Verdict, style: Style) -> Strin
         Verdict::Deferred | Verdict::NotChecked | Verdict::Settle => {
             format!("{}: {reason}", verdict.word())
         }
+        // What it is stands in the reason, and who put it there cannot be known.
+        Verdict::Replace | Verdict::Adopt => joined(&[verdict.word(), &reason]),
         Verdict::Remove => joined(&["remove", &reason, mover]),
         // That something new is not there yet goes without saying; that it is gone does not.
         Verdict::Create if mover.is_empty() => "create".to_owned(),
