@@ -131,7 +131,8 @@ impl Live {
                 bar.set_message("bringing back what worked");
             }
             Event::Returned { group, failure: None } => {
-                end(&self.bar(group), "✗", "failed; what worked before runs again");
+                let message = format!("failed; {}", report::back(plan, group));
+                end(&self.bar(group), "✗", &message);
             }
             Event::Returned { group, failure: Some(failure) } => {
                 let message = format!("failed; could not go back: {}", report::brief(failure));

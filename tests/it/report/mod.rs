@@ -8,7 +8,7 @@ use insta::assert_snapshot;
 use nself::{
     desired::Field,
     diff::{Action, Change, Effect, Mover},
-    plan::{Event, Failure, Held, Plan, Release, Verb},
+    plan::{Event, Failure, Held, Op, Plan, Release, Target, Verb},
     report::{self, Ending, Style},
 };
 use serde_json::Value;
@@ -82,6 +82,21 @@ fn drift_says_what_moved_and_the_way_back() {
 fn a_failure_says_why_and_what_next() {
     assert_snapshot!(report::outcome(&world::failed(), 1, Style::plain()));
     assert_eq!(report::ending(&world::failed()), Ending::Failed);
+}
+
+#[test]
+fn what_did_not_run_is_not_said_to_run_again() {
+    let mut report = world::failed();
+    let new = Target::Name("shop-api.next".into());
+    report.passes[0].0.steps[2].on_failure = vec![Op::RemoveContainer(new)];
+    let text = report::outcome(&report, 1, Style::plain());
+    let first = "✗ shop-api did not become ready in 30s; the new one was taken away; the old one was \
+                 not running\n";
+    assert!(text.starts_with(first), "{text}");
+    let group = report.passes[0].0.steps[2].group.clone();
+    let event = Event::Returned { group, failure: None };
+    let line = report::line(&report.passes[0].0, &event, Style::plain()).unwrap();
+    assert!(line.ends_with("the old one was not running\n"), "{line}");
 }
 
 #[test]
