@@ -25,6 +25,29 @@ fn a_narrow_screen_loses_nothing() {
 }
 
 #[test]
+fn values_are_explained_in_columns() {
+    let of = |path: &str, value: &str, origin: &str| nself::desired::Explained {
+        path: path.into(),
+        value: value.into(),
+        origin: origin.into(),
+        overridden: Vec::new(),
+    };
+    let tools = ["fetch", "unpack", "compile", "install", "verify", "publish"]
+        .map(|tool| format!("\"/usr/local/bin/{tool} --quiet\""));
+    let mut api = [
+        of("api kind", "container", "nself.toml:4"),
+        of("container/shop-api env.EMPTY", "", "nself.toml:9"),
+        of("container/shop-api env.TOKEN", "(secret)", "nself.toml:8"),
+        of("container/shop-api health.interval", "10s", "default"),
+        of("container/shop-api command", r#"["serve","--log format"]"#, "nself.toml:7"),
+    ]
+    .to_vec();
+    let list = format!("[{}]", tools.join(","));
+    api.push(of("container/shop-api capabilities.add", &list, "nself.toml:12"));
+    assert_snapshot!(report::explain(&api, Style::plain()));
+}
+
+#[test]
 fn nothing_to_do_is_one_line() {
     let text = report::plan(&settled(), 41, Style::plain());
     assert_eq!(text, "shop · prod · 31 resources · nothing to do\n");
@@ -178,6 +201,13 @@ fn drift_as_json_goes_from_applied_to_live() {
     assert_eq!(redis["change"]["before"]["limits"]["memory"], 268_435_456);
     assert_eq!(redis["change"]["after"]["limits"]["memory"], 1_073_741_824);
     assert_eq!(json["drifted"], true);
+    // The gateway's new route is the person's own, and the api has one field of which nobody knows.
+    let changes = json["nself"]["changes"].as_object().unwrap();
+    assert!(!changes.contains_key("files/shop-gateway"), "{changes:#?}");
+    let fields = changes["container/shop-api"]["fields"].as_array().unwrap();
+    assert_eq!(fields.len(), 1);
+    assert_eq!(fields[0]["mover"], "unknown");
+    assert_eq!(json["nself"]["held"].as_array().unwrap().len(), 0);
 }
 
 #[test]
