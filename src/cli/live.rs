@@ -165,7 +165,15 @@ fn running() -> ProgressStyle {
 }
 
 fn end(bar: &ProgressBar, sign: &str, message: &str) {
-    bar.set_style(template(&format!("  {sign} {{prefix:30}}  {{wide_msg}}")));
+    // What failed is said to the end, below its resource where it does not fit beside it.
+    let beside = 2 + 2 + bar.prefix().chars().count().max(30) + 2 + message.chars().count();
+    let columns = rustix::termios::tcgetwinsize(std::io::stderr())
+        .map_or(80, |size| usize::from(size.ws_col));
+    let style = match sign {
+        "✗" if beside >= columns => format!("  {sign} {{prefix:30}}\n      {{msg}}"),
+        _ => format!("  {sign} {{prefix:30}}  {{wide_msg}}"),
+    };
+    bar.set_style(template(&style));
     bar.finish_with_message(message.to_owned());
 }
 
