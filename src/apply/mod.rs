@@ -145,7 +145,7 @@ async fn run<E: Engine>(engine: &E, plan: &Plan, step: usize, keyring: &Keyring)
     let took = since(begin);
     let Err(error) = result else { return Ended { step, took, failure: None, returned: None } };
     let mut failure = failure(&error, keyring);
-    failure.remedy = failure.remedy.or_else(|| failure::remedy_of(&plan.steps[step].op));
+    failure.remedy = failure::remedy_of(&error, plan, &plan.steps[step], failure.remedy);
     let ops = &plan.steps[step].on_failure;
     if ops.is_empty() {
         return Ended { step, took, failure: Some(failure), returned: None };

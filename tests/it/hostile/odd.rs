@@ -4,7 +4,7 @@ use std::{fs, os::unix::fs::symlink};
 
 use insta::assert_snapshot;
 
-use super::{Bench, Scene, bench::IMAGE};
+use super::{Bench, Scene, bench::IMAGE, scene::without_counts};
 
 fn service(name: &str, more: &str) -> String {
     format!(
@@ -105,7 +105,7 @@ fn more_environment_than_a_process_can_have() {
     scene.write(&project(&"x".repeat(200_000)));
     let ended = scene.run("apply -y");
     assert_eq!(ended.code, 1);
-    assert_snapshot!("too-long", ended.err);
+    assert_snapshot!("too-long", without_counts(&ended.err));
     assert_eq!(bench.containers(), good);
 }
 

@@ -155,3 +155,23 @@ pub(super) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
         std::thread::yield_now();
     }
 }
+
+/// Puts `N` in the place of how often something was tried or started again, and shows what a log says
+/// again and again once: how often that is depends on the machine.
+pub(super) fn without_counts(text: &str) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for line in text.lines() {
+        let words: Vec<&str> = line.split(' ').collect();
+        let counted = |place: usize| {
+            let next = words.get(place + 1).map_or("", |word| word.trim_end_matches(','));
+            matches!(next, "tries" | "restarts")
+        };
+        let word = |place: usize| if counted(place) { "N" } else { words[place] };
+        let line = (0..words.len()).map(word).collect::<Vec<_>>().join(" ");
+        let again = lines.last().is_some_and(|last| last.ends_with(line.trim_start()));
+        if !again || line.is_empty() {
+            lines.push(line);
+        }
+    }
+    lines.join("\n") + "\n"
+}
