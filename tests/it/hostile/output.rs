@@ -17,15 +17,15 @@ fn shop() -> String {
 #[test]
 fn engines_that_are_nowhere() {
     let scene = Scene::without_engine(&shop());
-    for (name, address) in [
-        ("engine-refuses", "tcp://127.0.0.1:1"),
-        ("engine-no-socket", "unix:///nonexistent/docker.sock"),
-        ("engine-no-scheme", "127.0.0.1:2375"),
-        ("engine-other-scheme", "ftp://127.0.0.1"),
+    for (name, address, code) in [
+        ("engine-refuses", "tcp://127.0.0.1:1", 1),
+        ("engine-no-socket", "unix:///nonexistent/docker.sock", 1),
+        ("engine-no-scheme", "127.0.0.1:2375", 64),
+        ("engine-other-scheme", "ftp://127.0.0.1", 64),
     ] {
         for words in ["plan", "apply -y", "status"] {
             let ended = scene.run(&format!("{words} --engine {address}"));
-            assert_eq!((ended.code, ended.out.as_str()), (1, ""), "{words}");
+            assert_eq!((ended.code, ended.out.as_str()), (code, ""), "{words}");
             assert_snapshot!(name, ended.err);
         }
     }
