@@ -74,15 +74,12 @@ fn ten_megabytes() {
 
 #[test]
 fn thousands_of_mistakes_are_counted_and_the_first_are_shown() {
-    let keys: String = (0..20_000).map(|number| format!("k{number} = 1\n")).collect();
+    let keys: String = (0..2_000).map(|number| format!("k{number} = 1\n")).collect();
     let ended = refused(with(&keys));
     assert!(ended.err.len() < 20_000, "{} bytes", ended.err.len());
     assert!(ended.err.contains("error: unknown key `k0`\n"), "{}", ended.err);
     let end: Vec<&str> = ended.err.lines().rev().take(2).collect();
-    assert_eq!(
-        end,
-        ["20000 errors in nself.toml; nothing was changed. Exit 3.", "… and 19950 more"],
-    );
+    assert_eq!(end, ["2000 errors in nself.toml; nothing was changed. Exit 3.", "… and 1950 more"],);
 }
 
 #[test]

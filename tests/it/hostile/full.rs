@@ -35,13 +35,9 @@ fn nothing_is_lost_and_room_is_all_it_takes() {
     assert_eq!(bench.containers(), good);
 
     // While a service fills the disk, another one is to be made and to be replaced.
-    bench.docker(&[
-        "exec",
-        "shop-old",
-        "sh",
-        "-c",
-        "while echo 0123456789012345678901234567890123456789; do :; done >/fill 2>/tmp/full; :",
-    ]);
+    let fill = "x=0123456789; for i in 1 2 3 4 5 6 7 8 9 10 11 12; do x=$x$x; done; \
+                while echo $x; do :; done >/fill 2>/tmp/full; :";
+    bench.docker(&["exec", "shop-old", "sh", "-c", fill]);
     let replaced = "env = { A = \"1\" }\n[services.new]\nimage = \"tiny:1\"\ninit = true\ncommand = [\"sleep\", \"inf\"]\n";
     scene.write(&shop(replaced));
     let ended = scene.run("apply -y");
