@@ -41,7 +41,8 @@
 //!
 //! # Invariants
 //!
-//! - **Desired ≠ live alone decides.** What was last applied (labels, record) only explains who moved it.
+//! - **Desired ≠ live alone decides.** What was last applied (labels, record) only explains who moved it; the
+//!   record adds what no live state can tell: what a person stopped, and which jobs are done.
 //! - **Nothing is forgotten by accident.** A container is taken apart field by field, without `..`, where it
 //!   is compared and where it is sent; each [`desired::Field`] has its effect in one exhaustive table.
 //! - **A plan shows all that apply does.** Both are the same value; `plan` holds an engine without a method

@@ -64,8 +64,9 @@ pub struct Options {
 
 /// Looks and plans; writes nothing, and could not.
 ///
-/// With `contents`, every generated file is read back, and secrets that are not known here are left
-/// unchecked instead of being an error: this is what `drift` wants.
+/// It looks as closely as `apply` does, so that one never finds what the other did not. With
+/// `without_vault`, secrets that are not known here are left unchecked instead of being an error: this
+/// is what `drift` wants in a clone.
 ///
 /// # Errors
 /// The configuration's mistakes, or whatever the engine says.
@@ -73,11 +74,11 @@ pub async fn plan<E: Observe>(
     engine: &E,
     project: &Project,
     policy: &Policy,
-    contents: bool,
+    without_vault: bool,
 ) -> Result<Pass, Error> {
     let options = Options { policy: policy.clone(), ..Options::default() };
-    let pass = look(engine, project, &options, contents).await?;
-    if !contents {
+    let pass = look(engine, project, &options).await?;
+    if !without_vault {
         insist_on_vault(project, &pass)?;
     }
     Ok(pass)
@@ -99,8 +100,11 @@ pub async fn apply<E: Engine + Lock>(
     events: &(dyn Fn(&Plan, Event) + Sync),
     cancel: &CancellationToken,
 ) -> Result<Option<Report>, Error> {
-    let mut agreed = look(engine, project, options, options.goal.reads_files()).await?;
-    insist_on_vault(project, &agreed)?;
+    let needs_secrets = !options.destroy && options.goal.is_about_content();
+    let mut agreed = look(engine, project, options).await?;
+    if needs_secrets {
+        insist_on_vault(project, &agreed)?;
+    }
     if !agree(&agreed).await {
         return Ok(None);
     }
@@ -145,18 +149,21 @@ async fn under_lock<E: Engine + Lock>(
     cancel: &CancellationToken,
 ) -> Result<Locked, Error> {
     let Options { goal, destroy, policy } = options;
-    let needs_secrets = !destroy && matches!(goal, Goal::Converge | Goal::Resume(_));
+    let needs_secrets = !destroy && goal.is_about_content();
     if needs_secrets {
         ensure_secrets(project, &agreed.desired)?;
     }
     engine.unlock(&project.keyring);
-    let pass = look(engine, project, options, goal.reads_files()).await?;
-    insist_on_vault(project, &pass)?;
+    let pass = look(engine, project, options).await?;
+    if needs_secrets {
+        insist_on_vault(project, &pass)?;
+    }
     if !is_alike(&agreed.plan, &pass.plan) {
         return Ok(Locked::Moved(Box::new(pass)));
     }
     let Pass { mut desired, plan, .. } = pass;
-    let brief = pass::Brief { goal, keyring: &project.keyring, policy, contents: false };
+    let contents = needs_secrets;
+    let brief = pass::Brief { goal, keyring: &project.keyring, policy, contents };
     let (passes, rest) = pass::converge(engine, &mut desired, plan, &brief, events, cancel).await?;
     Ok(Locked::Done(Box::new(Report { passes, rest, desired })))
 }
@@ -173,18 +180,14 @@ fn is_alike(agreed: &Plan, now: &Plan) -> bool {
     gist(agreed) == gist(now)
 }
 
-async fn look<E: Observe>(
-    engine: &E,
-    project: &Project,
-    options: &Options,
-    contents: bool,
-) -> Result<Pass, Error> {
+async fn look<E: Observe>(engine: &E, project: &Project, options: &Options) -> Result<Pass, Error> {
     let begin = now();
     let Compiled { mut desired, warnings } = project.compile(milliseconds())?;
     if options.destroy {
         desired = desired.emptied();
     }
-    let Options { goal, destroy: _, policy } = options;
+    let Options { goal, destroy, policy } = options;
+    let contents = !destroy && goal.is_about_content();
     let brief = pass::Brief { goal, keyring: &project.keyring, policy, contents };
     let (observed, plan) = pass::look(engine, &mut desired, &brief).await?;
     let looked_ms = u64::try_from(now().duration_since(begin).as_millis()).unwrap_or(u64::MAX);

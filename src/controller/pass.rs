@@ -149,9 +149,8 @@ async fn once<E: Engine>(
 }
 
 impl Goal {
-    /// Returns whether an apply reads generated files back: what `drift` finds in them is to be gone
-    /// afterwards, and a glance would not see it.
-    pub fn reads_files(&self) -> bool {
+    /// Returns whether a pass towards it needs to know the secrets, and what generated files read as.
+    pub fn is_about_content(&self) -> bool {
         match self {
             Self::Converge | Self::Resume(_) => true,
             Self::Suspend(_) | Self::Restart(_) => false,

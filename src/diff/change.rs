@@ -11,7 +11,7 @@ use crate::{
 /// All differences, and what was found equal.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Changes {
-    /// The differences, in the order of their resources.
+    /// The differences, in the order of their resources. [`Changes::push`] keeps it.
     pub changes: Vec<Change>,
     /// Resources that are as they should be.
     pub unchanged: BTreeSet<ResourceId>,
@@ -135,7 +135,8 @@ pub struct Note {
 impl Changes {
     /// Adds a change.
     pub fn push(&mut self, change: Change) {
-        self.changes.push(change);
+        let place = self.changes.partition_point(|other| other.id <= change.id);
+        self.changes.insert(place, change);
     }
 
     /// Adds a note.
@@ -145,7 +146,8 @@ impl Changes {
 
     /// Returns the change of one resource.
     pub fn get(&self, id: &ResourceId) -> Option<&Change> {
-        self.changes.iter().find(|change| change.id == *id)
+        let place = self.changes.binary_search_by(|change| change.id.cmp(id)).ok()?;
+        self.changes.get(place)
     }
 
     /// Returns how many resources were looked at.

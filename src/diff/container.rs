@@ -1,13 +1,18 @@
 //! Containers: which live one is meant, and how it differs.
 
+use std::collections::BTreeSet;
+
 use super::{
     Action, Change, Changes, Effect, FieldChange, Last, Leftover, Look, Mover, Remembered, Shown,
-    by_resource, compare::Pictures, compare_fields, effect::sticks,
+    by_resource,
+    compare::Pictures,
+    compare_fields,
+    effect::{is_updated, sticks},
 };
 use crate::{
-    desired::{Class, Container, Field, Fields, Phase},
-    model::ResourceId,
-    observed::{Health, Mark, SeenContainer, State},
+    desired::{Class, Container, Field, Fields, Image, ImageOrigin, Phase, Resource},
+    model::{Digest, Keyring, ResourceId, ServiceName},
+    observed::{Applied, Health, Mark, SeenContainer, SeenImage, State},
 };
 
 /// Compares one wanted container with the live one that is meant.
@@ -23,6 +28,10 @@ pub(super) fn compare(look: &Look<'_>, id: &ResourceId, wanted: &Container, chan
             return;
         }
         if wanted.phase == Phase::Suspended {
+            // Nothing is there and nothing should be.
+            return;
+        }
+        if is_finished_job(look, id, wanted) {
             changes.unchanged.insert(id.clone());
             return;
         }
@@ -64,6 +73,18 @@ pub(super) fn compare(look: &Look<'_>, id: &ResourceId, wanted: &Container, chan
     change.leftovers =
         rest.iter().map(|seen| Leftover { id: seen.id.clone(), name: seen.name.clone() }).collect();
     changes.push(change.about(&keeper.id, &keeper.name));
+}
+
+/// Returns whether a job that is not there any more has been done: with the same inputs, there is nothing
+/// to do again.
+fn is_finished_job(look: &Look<'_>, id: &ResourceId, wanted: &Container) -> bool {
+    let done = look.record.and_then(|record| record.jobs.get(id));
+    wanted.class == Class::Job && done == Some(&job_digest(wanted, look.keyring))
+}
+
+/// Returns the digest of all that goes into a job.
+pub fn job_digest(wanted: &Container, keyring: &Keyring) -> String {
+    Digest::of(Applied::of(&wanted.fields(), keyring).to_text().as_bytes()).as_str().to_owned()
 }
 
 /// Finds containers of ours that nobody wants.
@@ -166,8 +187,7 @@ fn fields(
         }
         if field.effect == Effect::InPlace
             && !look.observed.engine.updates_in_place
-            && (sticks(field.path.field)
-                || matches!(field.path.field, Field::Pids | Field::Restart))
+            && is_updated(field.path.field)
         {
             field.effect = Effect::Recreate;
         }
@@ -248,6 +268,9 @@ fn image_change(
     };
     let behind = look.observed.images.get(&reference);
     let same_image = behind.is_some_and(|image| image.id == seen.image_id);
+    // What somebody else put behind a tag of ours goes when the image is built again; only then is
+    // there something to compare with.
+    let behind = behind.filter(|image| is_as_built(look, wanted, image));
     // An image that is not here cannot be compared before it is; its own change brings it.
     let unknown = behind.is_none() && live == reference;
     if same_image || unknown {
@@ -278,6 +301,17 @@ fn image_change(
     })
 }
 
+/// Returns whether an image is what nself built, where it is to be built.
+fn is_as_built(look: &Look<'_>, wanted: &Container, image: &SeenImage) -> bool {
+    let id = ResourceId::Image(wanted.image.to_string());
+    match look.desired.resources.get(&id) {
+        Some(Resource::Image(Image { origin: ImageOrigin::Build(build), .. })) => {
+            image.built_from.as_deref() == Some(build.digest.as_str())
+        }
+        _ => true,
+    }
+}
+
 /// Compares what a container does with what it should be doing.
 ///
 /// `made_to_be` is what it was made to be doing, as far as that is remembered.
@@ -306,10 +340,14 @@ fn state_change(
         | (Phase::Done, State::Created | State::Paused) => Effect::InPlace,
     };
     // nself itself left it so: it was stopped, or an apply did not get as far as seeing it ready.
-    let is_known = look.record.is_some_and(|record| {
-        record.unready.contains(id) || record.suspended.contains(&wanted.service)
-    });
-    let by_you = is_known || was_daemon || wanted.phase == Phase::Suspended;
+    let recorded = |ids: &BTreeSet<ServiceName>| ids.contains(&wanted.service);
+    let was_suspended = look.record.is_some_and(|record| recorded(&record.suspended));
+    let was_unready = look.record.is_some_and(|record| record.unready.contains(id));
+    let by_you = was_daemon
+        || match wanted.phase {
+            Phase::Suspended => !was_suspended,
+            Phase::Running | Phase::Done => was_suspended || was_unready,
+        };
     let mover = if by_you { Mover::You } else { Mover::Drift };
     Some(FieldChange {
         path: Field::State.path(),

@@ -87,6 +87,11 @@ pub fn effect(field: Field) -> Effect {
     }
 }
 
+/// Returns whether a field is one of those that an engine's update call changes.
+pub fn is_updated(field: Field) -> bool {
+    sticks(field) || matches!(field, Field::Pids | Field::Restart)
+}
+
 /// Returns whether the engine cannot take this value away in place: 0 means "leave" to it.
 /// Source: `docker update` on API 1.41, where only `PidsLimit` takes 0 for "no limit".
 pub(super) fn sticks(field: Field) -> bool {

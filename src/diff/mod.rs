@@ -13,7 +13,8 @@ mod network;
 mod volume;
 
 pub use change::{Action, Change, Changes, FieldChange, Leftover, Mover, Note, Shown, Subject};
-pub use effect::{Effect, effect};
+pub use container::job_digest;
+pub use effect::{Effect, effect, is_updated};
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,7 +42,6 @@ pub fn diff(desired: &Desired, observed: &Observed, keyring: &Keyring) -> Change
     network::orphans(&look, &mut changes);
     volume::orphans(&look, &mut changes);
     inner::orphans(&look, &mut changes);
-    changes.changes.sort_by(|a, b| a.id.cmp(&b.id));
     changes
 }
 
@@ -129,18 +129,21 @@ impl Look<'_> {
 struct Last<'a> {
     label: Option<&'a Applied>,
     in_place: Option<&'a Applied>,
+    has_record: bool,
 }
 
 impl<'a> Last<'a> {
     fn of(look: &'a Look<'_>, id: &ResourceId, label: Option<&'a Applied>) -> Self {
         let in_place = look.record.and_then(|record| record.in_place.get(id));
-        Self { label, in_place }
+        Self { label, in_place, has_record: look.record.is_some() }
     }
 
     /// Returns what is remembered of `path`.
     fn get(&self, path: &Path) -> Remembered<'a> {
+        // Without a record nobody knows whether a value was changed in place since.
+        let label = self.label.filter(|_| self.has_record || effect(path.field) != Effect::InPlace);
         let in_place = self.in_place.filter(|_| effect(path.field) == Effect::InPlace);
-        match in_place.or(self.label) {
+        match in_place.or(label) {
             None => Remembered::Nothing,
             Some(applied) => applied.0.get(path).map_or(Remembered::Unset, Remembered::Set),
         }

@@ -1,7 +1,9 @@
 //! The project's memory on its engine: what labels cannot hold, since labels cannot be changed.
 //!
-//! It explains, and decides nothing that live state could decide. Losing it loses explanations, which
-//! services a person stopped, and costs one reload of each service with files.
+//! It decides nothing that live state could decide. What no live state can tell is here: which services a
+//! person stopped, which jobs are done although their containers are gone, which objects without our
+//! labels were adopted. The rest explains. Losing it loses that, and costs one reload of each service
+//! with files.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,6 +33,8 @@ pub struct Record {
     pub adopted: BTreeSet<ResourceId>,
     /// Containers that were started and have not been seen ready.
     pub unready: BTreeSet<ResourceId>,
+    /// The digest of the inputs of each job that has ended well.
+    pub jobs: BTreeMap<ResourceId, String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -45,6 +49,8 @@ struct Wire {
     suspended: Vec<String>,
     adopted: Vec<String>,
     unready: Vec<String>,
+    #[serde(default)]
+    jobs: BTreeMap<String, String>,
 }
 
 impl Record {
@@ -65,6 +71,7 @@ impl Record {
             suspended,
             adopted,
             unready,
+            jobs,
         } = self;
         let wire = Wire {
             v: 1,
@@ -77,6 +84,7 @@ impl Record {
             suspended: suspended.iter().map(ToString::to_string).collect(),
             adopted: adopted.iter().map(ToString::to_string).collect(),
             unready: unready.iter().map(ToString::to_string).collect(),
+            jobs: jobs.iter().map(|(id, digest)| (id.to_string(), digest.clone())).collect(),
         };
         serde_json::to_string(&wire).expect("a record is always JSON")
     }
@@ -106,6 +114,11 @@ impl Record {
             suspended: wire.suspended.iter().filter_map(|name| name.parse().ok()).collect(),
             adopted: ids(&wire.adopted),
             unready: ids(&wire.unready),
+            jobs: wire
+                .jobs
+                .into_iter()
+                .filter_map(|(id, digest)| Some((id.parse().ok()?, digest)))
+                .collect(),
         })
     }
 }

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use super::{
     Op, Target,
+    carry::carry_over,
     draft::Role,
     planner::{Planner, target},
 };
 use crate::{
     desired::{Container, Field, Phase, Probe},
-    diff::{Action, Change, Effect, Shown},
+    diff::{Action, Change, Effect, Shown, is_updated},
     model::ResourceId,
     observed::{Live, SeenContainer, State},
 };
@@ -133,8 +134,10 @@ fn make(
 ) -> usize {
     let mut labels = planner.labels(id);
     labels.extend(wanted.labels.clone());
+    let container = instead_of
+        .map_or_else(|| wanted.clone(), |seen| carry_over(wanted, seen, &planner.desired.ignore));
     let op = Op::CreateContainer {
-        container: Box::new(wanted.clone()),
+        container: Box::new(container),
         name: name.to_owned(),
         labels,
         anonymous: instead_of.map(|seen| seen.anonymous.clone()).unwrap_or_default(),
@@ -258,25 +261,11 @@ fn settle(planner: &mut Planner<'_>, change: &Change, wanted: &Container, seen: 
             ];
         }
     }
-    let limits = change.fields.iter().any(|field| {
-        matches!(
-            field.path.field,
-            Field::Memory
-                | Field::Swap
-                | Field::Reservation
-                | Field::Cpus
-                | Field::CpuShares
-                | Field::Cpuset
-                | Field::Pids
-                | Field::Restart
-        )
-    });
+    let limits = change.fields.iter().any(|field| is_updated(field.path.field));
     if limits {
-        let op = Op::Update {
-            container: container.clone(),
-            limits: wanted.limits.clone(),
-            restart: wanted.restart,
-        };
+        let kept = carry_over(wanted, seen, &planner.desired.ignore);
+        let op =
+            Op::Update { container: container.clone(), limits: kept.limits, restart: kept.restart };
         last = Some(planner.drafts.push(id, Role::Act, op, "limits differ", last));
     }
     last = networks(planner, change, wanted, &container, last);

@@ -35,6 +35,7 @@ pub(super) enum Role {
 #[derive(Debug, Default)]
 pub(super) struct Drafts {
     pub(super) all: Vec<Draft>,
+    groups: BTreeMap<ResourceId, Vec<usize>>,
 }
 
 impl Drafts {
@@ -47,6 +48,7 @@ impl Drafts {
         why: impl Into<String>,
         previous: Option<usize>,
     ) -> usize {
+        self.groups.entry(group.clone()).or_default().push(self.all.len());
         self.all.push(Draft {
             group: group.clone(),
             op,
@@ -64,12 +66,8 @@ impl Drafts {
     }
 
     /// Returns the numbers of a group's steps.
-    pub(super) fn of<'a>(&'a self, group: &'a ResourceId) -> impl Iterator<Item = usize> + 'a {
-        self.all
-            .iter()
-            .enumerate()
-            .filter(move |(_, d)| d.group == *group)
-            .map(|(number, _)| number)
+    pub(super) fn of(&self, group: &ResourceId) -> impl Iterator<Item = usize> {
+        self.groups.get(group).into_iter().flatten().copied()
     }
 
     /// Adds an edge, unless it would close a circle.

@@ -34,7 +34,10 @@ impl Planner<'_> {
                 (Action::Change(Effect::DataAtRisk), _) => {
                     (Verb::Replace, "would start without the data it has now", false)
                 }
-                (Action::Change(Effect::Recreate), ResourceId::Network(_))
+                (Action::Remove, ResourceId::Network(_)) if self.has_foreign_members(change) => {
+                    (Verb::Remove, "would cut off containers that are not ours", false)
+                }
+                (Action::Change(_) | Action::Settle, ResourceId::Network(_))
                     if self.has_foreign_members(change) =>
                 {
                     (Verb::Replace, "would cut off containers that are not ours", false)
@@ -133,13 +136,18 @@ impl Planner<'_> {
         self.held.iter().any(|held| held.id == *id) || self.blocked.contains_key(id)
     }
 
+    /// Returns whether somebody else's containers are on a network that would go.
     fn has_foreign_members(&self, change: &Change) -> bool {
-        let Some(subject) = &change.subject else { return false };
-        let network = self.observed.networks.iter().find(|seen| seen.id == subject.id);
+        let subject = change.subject.iter().filter(|_| change.action != Action::Settle);
+        let mut going =
+            subject.map(|subject| &subject.id).chain(change.leftovers.iter().map(|l| &l.id));
         let ours = |name: &String| {
             let seen = self.observed.containers.iter().find(|seen| seen.name == *name);
             seen.is_some_and(|seen| seen.owner.is_ours())
         };
-        network.is_some_and(|network| !network.members.iter().all(ours))
+        going.any(|id| {
+            let network = self.observed.networks.iter().find(|seen| seen.id == *id);
+            network.is_some_and(|network| !network.members.iter().all(ours))
+        })
     }
 }

@@ -3,6 +3,7 @@
 //! A plan is a value: the same input gives the same bytes. Each step is one engine call with its reason.
 //! Destructive or unclear changes are held, with what would release them; nothing here asks anybody.
 
+mod carry;
 mod container;
 mod draft;
 mod event;

@@ -17,7 +17,9 @@ impl Planner<'_> {
     /// Adds all edges between groups.
     pub(super) fn order(&mut self) {
         let handovers = self.port_handovers();
-        self.wait_for_dependencies(&handovers.values().flatten().copied().collect());
+        let mut early: BTreeSet<usize> = handovers.values().flatten().copied().collect();
+        early.extend(self.removals_from_emptied_volumes());
+        self.wait_for_dependencies(&early);
         self.wait_for_preparations();
         self.wait_for_removals();
         for (start, stops) in handovers {
@@ -29,8 +31,8 @@ impl Planner<'_> {
 
     /// Makes each group wait for the groups its resource rests on.
     ///
-    /// A container that lets go of a port for another one stops early: it cannot wait for what it
-    /// needs when that is what waits for the port.
+    /// A container that lets go of a port or of a volume for others does so early: it cannot wait for
+    /// what it needs when that is what waits for it.
     fn wait_for_dependencies(&mut self, early: &BTreeSet<usize>) {
         let groups: BTreeSet<ResourceId> =
             self.drafts.all.iter().map(|draft| draft.group.clone()).collect();
@@ -49,7 +51,9 @@ impl Planner<'_> {
                 for number in own {
                     let waits = match self.drafts.all[number].role {
                         Role::Make | Role::Prepare => material,
-                        Role::Disturb if early.contains(&number) => material,
+                        Role::Disturb if early.contains(&number) => {
+                            material && !matches!(dependency, ResourceId::Volume(_))
+                        }
                         Role::Disturb | Role::Act => true,
                     };
                     if waits {
@@ -124,6 +128,19 @@ impl Planner<'_> {
             })
         };
         self.observed.containers.iter().filter(mounts).collect()
+    }
+
+    /// Returns the steps that take containers off volumes that are made anew.
+    fn removals_from_emptied_volumes(&self) -> Vec<usize> {
+        let drafts = self.drafts.all.iter().enumerate();
+        drafts
+            .filter(|(_, draft)| matches!(draft.op, Op::Stop { .. } | Op::RemoveContainer(_)))
+            .filter(|(_, draft)| match self.desired.resources.get(&draft.group) {
+                Some(Resource::Container(wanted)) => self.uses_emptied_volume(wanted),
+                _ => false,
+            })
+            .map(|(number, _)| number)
+            .collect()
     }
 
     /// Returns, for each start that wants a port of the host, the stops of those who have it.

@@ -44,6 +44,7 @@ pub fn plan(
             planner.group(change);
         }
     }
+    planner.take_off_emptied_volumes();
     planner.order();
     let Planner { drafts, held, blocked, .. } = planner;
     let steps = drafts.into_steps();
@@ -90,6 +91,20 @@ impl<'a> Planner<'a> {
             }
         }
         all
+    }
+
+    /// Makes containers anew that are as they should be, and mount a volume that is not.
+    fn take_off_emptied_volumes(&mut self) {
+        for wanted in self.desired.containers() {
+            let id = ResourceId::Container(wanted.name.clone());
+            if !self.uses_emptied_volume(wanted) || self.drafts.of(&id).next().is_some() {
+                continue;
+            }
+            let Some(seen) = self.keeper(wanted) else { continue };
+            let anew = Action::Change(Effect::Recreate);
+            let change = Change::new(&id, anew, "its volume is made anew");
+            container::group(self, &change.about(&seen.id, &seen.name), wanted);
+        }
     }
 
     fn group(&mut self, change: &Change) {

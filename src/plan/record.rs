@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Applied as Done, Op, Outcome, Plan, Policy, Release, Step, Verb};
 use crate::{
-    desired::{Desired, Fields, Resource},
-    diff::{Action, Changes, Effect, effect},
+    desired::{Class, Desired, Fields, Phase, Resource},
+    diff::{Action, Changes, Effect, effect, job_digest},
     model::{Keyring, ResourceId},
     observed::{Applied, Observed, Record, label},
 };
@@ -105,7 +105,7 @@ pub fn record_after(desired: &Desired, plan: &Plan, done: &Done, keyring: &Keyri
         }
     }
     // What came back is the old one, which was ready.
-    for id in done.returned.keys() {
+    for (id, _) in done.returned.iter().filter(|(_, trouble)| trouble.is_none()) {
         record.unready.remove(id);
     }
     for (id, digest) in plan.recorded.iter().flat_map(|recorded| &recorded.loaded) {
@@ -113,10 +113,10 @@ pub fn record_after(desired: &Desired, plan: &Plan, done: &Done, keyring: &Keyri
             record.loaded.entry(id.clone()).or_insert_with(|| digest.clone());
         }
     }
+    let touched: BTreeSet<&ResourceId> = plan.steps.iter().map(|step| &step.group).collect();
     for change in &plan.changes.changes {
         let id = &change.id;
-        let stopped = plan.blocked.contains_key(id) || plan.held.iter().any(|held| held.id == *id);
-        if failed.contains(id) || stopped {
+        if failed.contains(id) || is_stopped(plan, id) || !touched.contains(id) {
             continue;
         }
         if change.action == Action::Remove {
@@ -128,12 +128,19 @@ pub fn record_after(desired: &Desired, plan: &Plan, done: &Done, keyring: &Keyri
     for (id, resource) in &desired.resources {
         // What was not compared, or not put right, is as it was.
         let is_as_wanted = plan.changes.unchanged.contains(id)
-            || (plan.changes.get(id).is_some() && !failed.contains(id) && !is_stopped(plan, id));
+            || (touched.contains(id) && !failed.contains(id) && !is_stopped(plan, id));
         if !is_as_wanted {
             continue;
         }
         match resource {
+            // Only its state was put right; the rest is looked at again when it is started.
+            Resource::Container(container) if container.phase == Phase::Suspended => {}
             Resource::Container(_) | Resource::Inner(_) => {
+                if let Resource::Container(job) = resource
+                    && job.class == Class::Job
+                {
+                    record.jobs.insert(id.clone(), job_digest(job, keyring));
+                }
                 let fields = resource.fields().0.into_iter();
                 let in_place = Fields(
                     fields.filter(|(path, _)| effect(path.field) == Effect::InPlace).collect(),
@@ -160,6 +167,7 @@ pub fn record_after(desired: &Desired, plan: &Plan, done: &Done, keyring: &Keyri
     });
     record.in_place.retain(|id, _| wanted(id));
     record.loaded.retain(|id, _| wanted(id));
+    record.jobs.retain(|id, _| wanted(id));
     record.adopted.retain(wanted);
     record
 }

@@ -179,7 +179,11 @@ fn happen(world: &mut World, tamper: &Tamper) {
             world.tamper(&name(number), field.key(key), value.as_deref());
         }
         Tamper::Remove(number) => {
-            if let Some(container) = world.find(&name(number)) {
+            // A job that is done need not be there any more.
+            let is_done = |state: State| matches!(state, State::Exited { code: 0, .. });
+            if let Some(container) = world.find(&name(number))
+                && !is_done(container.seen.state)
+            {
                 let id = container.seen.id.clone();
                 world.containers.remove(&id);
             }

@@ -18,6 +18,7 @@ mod docker;
 mod engine;
 mod examples;
 mod explain;
+mod plan;
 mod report;
 mod spec;
 mod tidy;

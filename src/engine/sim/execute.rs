@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::world::{SimContainer, SimVolume, World, data_of, mounts};
+use super::world::{SimContainer, SimVolume, World, data_of, mounts, published};
 use crate::{
     desired::{Attachment, Build, Container, Field, Fields, Probe, Resource, Restart, Value},
     engine::{Cause, Error, Evidence, Refusal},
@@ -407,22 +407,6 @@ fn is_broken(world: &World, seen: &SeenContainer) -> bool {
         Some(Live::Verifier(_)) | None => return false,
     };
     world.broken.contains(reference)
-}
-
-/// Returns the addresses and ports of the host that a container has when it runs.
-pub(super) fn published(seen: &SeenContainer) -> BTreeSet<(String, u16)> {
-    let ports = seen.fields.0.iter().filter(|(path, _)| path.field == Field::Port);
-    ports
-        .filter_map(|(_, live)| match live {
-            Live::Text(text) => serde_json::from_str::<Vec<String>>(text.expose()).ok(),
-            Live::Verifier(_) => None,
-        })
-        .flatten()
-        .filter_map(|binding| {
-            let (address, port) = binding.rsplit_once(':')?;
-            Some((address.to_owned(), port.parse().ok()?))
-        })
-        .collect()
 }
 
 fn attach(container: &mut SimContainer, network: &str, attachment: &Attachment) {

@@ -136,14 +136,14 @@ impl World {
                 }
                 observed.containers.push(seen);
             } else if matches!(seen.state, State::Running | State::Paused) {
-                observed.ports.extend(super::execute::published(&seen).into_iter().map(
-                    |(address, port)| PortHolder {
+                observed.ports.extend(published(&seen).into_iter().map(|(address, port)| {
+                    PortHolder {
                         address,
                         port,
                         protocol: "tcp".to_owned(),
                         container: seen.name.clone(),
-                    },
-                ));
+                    }
+                }));
             }
         }
         observed.containers.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
@@ -245,4 +245,20 @@ fn owner(labels: &BTreeMap<String, String>, request: &Request) -> Owner {
         resource: labels.get(label::RESOURCE).and_then(|text| text.parse().ok()),
         applied: labels.get(label::APPLIED).and_then(|text| Applied::parse(text)),
     }
+}
+
+/// Returns the addresses and ports of the host that a container has when it runs.
+pub(super) fn published(seen: &SeenContainer) -> BTreeSet<(String, u16)> {
+    let ports = seen.fields.0.iter().filter(|(path, _)| path.field == Field::Port);
+    ports
+        .filter_map(|(_, live)| match live {
+            Live::Text(text) => serde_json::from_str::<Vec<String>>(text.expose()).ok(),
+            Live::Verifier(_) => None,
+        })
+        .flatten()
+        .filter_map(|binding| {
+            let (address, port) = binding.rsplit_once(':')?;
+            Some((address.to_owned(), port.parse().ok()?))
+        })
+        .collect()
 }
