@@ -6,7 +6,7 @@ use crate::{
     desired::{Build, BuildContext},
     engine::{Error, Evidence, Refusal},
     model::Keyring,
-    plan::{Failure, Op},
+    plan::{Failure, Op, Plan, Step},
 };
 
 /// Turns an error into text without secrets, with what a person can do about it.
@@ -20,7 +20,7 @@ pub fn failure(error: &Error, keyring: &Keyring) -> Failure {
     let chain = chain.iter().map(|text| keyring.scrub(text)).collect();
     let (facts, remedy) = match error {
         Error::NotReady { container, evidence, .. } => {
-            (facts(evidence, keyring), Some(format!("nself logs {container}")))
+            (facts(evidence, keyring), Some(format!("nself logs {}", lasting(container))))
         }
         Error::Failed { output, .. } => (vec![("output", keyring.scrub(output))], None),
         Error::Refused { kind, .. } => (Vec::new(), remedy(*kind).map(str::to_owned)),
@@ -33,14 +33,42 @@ pub fn failure(error: &Error, keyring: &Keyring) -> Failure {
     Failure { chain, facts, remedy }
 }
 
-/// Returns what a person can do when a step of this kind fails, whatever the engine said.
-pub(super) fn remedy_of(op: &Op) -> Option<String> {
-    match op {
-        Op::Build {
-            build: Build { context: BuildContext::Folder { path, dockerfile, .. }, .. },
-            ..
-        } => Some(format!("correct {}, then nself apply", path.join(dockerfile).display())),
-        _ => None,
+/// Returns the name that stays: what is to take a container's place goes by another one until it has.
+fn lasting(container: &str) -> &str {
+    container.strip_suffix(".next").unwrap_or(container)
+}
+
+/// Returns what a person can do about a failed step where the plan tells more than the error, else
+/// `of_error`.
+pub(super) fn remedy_of(
+    error: &Error,
+    plan: &Plan,
+    step: &Step,
+    of_error: Option<String>,
+) -> Option<String> {
+    match (&step.op, error) {
+        (Op::AwaitReady { .. }, Error::NotReady { evidence, .. }) => {
+            // The container is taken away again, and its last lines are all there is of its log.
+            if !step.on_failure.is_empty() && !evidence.log.is_empty() {
+                return None;
+            }
+            let mut ops = plan.steps.iter().filter(|other| other.group == step.group);
+            let service = ops.find_map(|other| match &other.op {
+                Op::CreateContainer { container, .. } => Some(&container.service),
+                _ => None,
+            });
+            service.map(|service| format!("nself logs {service}")).or(of_error)
+        }
+        (
+            Op::Build {
+                build: Build { context: BuildContext::Folder { path, dockerfile, .. }, .. },
+                ..
+            },
+            _,
+        ) => of_error.or_else(|| {
+            Some(format!("correct {}, then nself apply", path.join(dockerfile).display()))
+        }),
+        _ => of_error,
     }
 }
 
@@ -71,8 +99,25 @@ fn remedy(kind: Refusal) -> Option<&'static str> {
             "check the registry in the image's name, and the engine's way to it; `mirror` in [images] \
              names another one",
         ),
+        Refusal::NotExecutable => {
+            Some("check `command` and `entrypoint` in nself.toml, and what the image has")
+        }
         Refusal::DiskFull => Some("free disk space on the engine's machine, then nself apply"),
         Refusal::NameTaken | Refusal::InUse => Some("nself plan shows who has it"),
         Refusal::NotFound | Refusal::Unsupported | Refusal::Other => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Millis;
+
+    #[test]
+    fn a_container_that_is_taken_away_is_not_named() {
+        let container = "shop-b.next".to_owned();
+        let error = Error::NotReady { container, within: Millis(1000), evidence: Box::default() };
+        let failure = failure(&error, &Keyring::default());
+        assert_eq!(failure.remedy.as_deref(), Some("nself logs shop-b"));
     }
 }

@@ -145,7 +145,7 @@ async fn run<E: Engine>(engine: &E, plan: &Plan, step: usize, keyring: &Keyring)
     let took = since(begin);
     let Err(error) = result else { return Ended { step, took, failure: None, returned: None } };
     let mut failure = failure(&error, keyring);
-    failure.remedy = failure.remedy.or_else(|| failure::remedy_of(&plan.steps[step].op));
+    failure.remedy = failure::remedy_of(&error, plan, &plan.steps[step], failure.remedy);
     let ops = &plan.steps[step].on_failure;
     if ops.is_empty() {
         return Ended { step, took, failure: Some(failure), returned: None };
@@ -156,6 +156,10 @@ async fn run<E: Engine>(engine: &E, plan: &Plan, step: usize, keyring: &Keyring)
         if let Err(error) = engine.execute(op).await {
             trouble.get_or_insert(error);
         }
+    }
+    if let Error::NotReady { .. } = error {
+        // Its log went with it; what there was of it is among the facts.
+        failure.remedy = Some("correct it, then nself apply".to_owned());
     }
     let trouble = trouble.map(|error| self::failure(&error, keyring));
     let returned = Some((plan.steps[step].group.clone(), trouble));

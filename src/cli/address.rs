@@ -9,6 +9,7 @@ use std::{
 
 use serde::Deserialize;
 
+use super::Error;
 use crate::model::Digest;
 
 /// The engine's socket where nothing else is said.
@@ -23,6 +24,29 @@ pub(super) struct Choice {
     pub by: String,
     /// The address in the file, where the command line says otherwise.
     pub instead_of: Option<String>,
+}
+
+impl Choice {
+    /// Refuses an address that nothing could ever answer at.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let Self { address, by, instead_of: _ } = self;
+        let wrong = |what: String, remedy: &str| {
+            Err(Error::usage(what).noting(&format!("from {by}")).remedy(remedy))
+        };
+        match address.split_once("://") {
+            Some(("unix", path)) if path.starts_with('/') => Ok(()),
+            Some(("tcp", host)) if !host.trim_end_matches('/').is_empty() => Ok(()),
+            Some(("ssh", _)) => wrong(
+                format!("{address}: engines over ssh are not supported yet in this version"),
+                "run nself on that machine, or forward its socket: ssh -L /tmp/docker.sock:\
+                 /var/run/docker.sock HOST, then nself --engine unix:///tmp/docker.sock",
+            ),
+            _ => wrong(
+                format!("`{address}` is no address of an engine"),
+                "an address is like unix:///var/run/docker.sock or tcp://host:2375",
+            ),
+        }
+    }
 }
 
 /// Chooses the engine.

@@ -76,7 +76,11 @@ pub(super) async fn carry_out(
     let progress = Progress::new(ui);
     let engine = engine.with_progress(progress.listener());
     let events = |plan: &Plan, event: Event| progress.show(plan, &event);
-    let agree = async |pass: &Pass| consent.given(pass, ui);
+    let keyring = project.keyring.clone();
+    let agree = async |pass: &Pass| {
+        super::plan::note_unused(pass, &options.policy, &keyring, ui);
+        consent.given(pass, ui)
+    };
     // On the heap: a whole apply is too large a future for every caller to carry around.
     let done = Box::pin(controller::apply(&engine, &mut project, options, agree, &events, &cancel));
     let done = done.await;

@@ -57,6 +57,7 @@ pub(super) async fn run(args: &ExecArgs, context: &Context) -> Result<Exit, Erro
         ))
         .remedy(format!("the services are {}", names.join(", "))));
     };
+    session::insist_on_running(&pass, found, &args.service)?;
     let words = if args.command.is_empty() {
         SHELL.map(str::to_owned).to_vec()
     } else {

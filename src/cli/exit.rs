@@ -15,8 +15,6 @@ pub(super) enum Exit {
     Invalid,
     /// Something is held; all else is done.
     Held,
-    /// The engine has moved on since the plan was made.
-    Stale,
     /// Somebody else is applying.
     Locked,
     /// The command line is wrong.
@@ -31,13 +29,12 @@ pub(super) enum Exit {
 
 impl Exit {
     /// All of ours, in order.
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::Done,
         Self::Failed,
         Self::Pending,
         Self::Invalid,
         Self::Held,
-        Self::Stale,
         Self::Locked,
         Self::Usage,
         Self::Internal,
@@ -52,7 +49,6 @@ impl Exit {
             Self::Pending => 2,
             Self::Invalid => 3,
             Self::Held => 4,
-            Self::Stale => 5,
             Self::Locked => 6,
             Self::Usage => 64,
             Self::Internal => 70,
@@ -71,7 +67,6 @@ impl Exit {
             Self::Held => {
                 "something is held until you allow it; all else is done (plan: with --exit-code)"
             }
-            Self::Stale => "the engine has moved on since the plan was made; nothing was touched",
             Self::Locked => "somebody else is applying to this project; nothing was touched",
             Self::Usage => "the command line is wrong",
             Self::Internal => "a mistake in nself itself; please report it",

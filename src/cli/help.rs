@@ -35,7 +35,8 @@ How the engine is chosen, first match first:
   the docker context           DOCKER_CONTEXT, else the current one of ~/.docker/config.json
   unix:///var/run/docker.sock
 
-An ADDRESS is unix:///path/to/socket or tcp://host:port. `nself version` shows what was chosen.
+An ADDRESS is unix:///path/to/socket or tcp://host:port; ssh:// is not supported yet in this version.
+`nself version` shows what was chosen.
 ";
 
 const ALLOW: &str = "\

@@ -39,6 +39,12 @@ pub(super) fn run(args: &InitArgs, context: &Context) -> Result<Exit, Error> {
             std::io::ErrorKind::AlreadyExists => {
                 whole.remedy("it stays as it is; nself plan shows what it would do")
             }
+            std::io::ErrorKind::NotFound => {
+                let folder = file.parent().unwrap_or(&folder).display();
+                whole.remedy(format!(
+                    "there is no folder {folder}; make it first: mkdir -p {folder}"
+                ))
+            }
             std::io::ErrorKind::PermissionDenied => whole.remedy(
                 "this folder is not yours to write; choose another one: nself -C FOLDER init",
             ),

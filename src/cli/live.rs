@@ -131,7 +131,8 @@ impl Live {
                 bar.set_message("bringing back what worked");
             }
             Event::Returned { group, failure: None } => {
-                end(&self.bar(group), "✗", "failed; what worked before runs again");
+                let message = format!("failed; {}", report::back(plan, group));
+                end(&self.bar(group), "✗", &message);
             }
             Event::Returned { group, failure: Some(failure) } => {
                 let message = format!("failed; could not go back: {}", report::brief(failure));
@@ -164,7 +165,15 @@ fn running() -> ProgressStyle {
 }
 
 fn end(bar: &ProgressBar, sign: &str, message: &str) {
-    bar.set_style(template(&format!("  {sign} {{prefix:30}}  {{wide_msg}}")));
+    // What failed is said to the end, below its resource where it does not fit beside it.
+    let beside = 2 + 2 + bar.prefix().chars().count().max(30) + 2 + message.chars().count();
+    let columns = rustix::termios::tcgetwinsize(std::io::stderr())
+        .map_or(80, |size| usize::from(size.ws_col));
+    let style = match sign {
+        "✗" if beside >= columns => format!("  {sign} {{prefix:30}}\n      {{msg}}"),
+        _ => format!("  {sign} {{prefix:30}}  {{wide_msg}}"),
+    };
+    bar.set_style(template(&style));
     bar.finish_with_message(message.to_owned());
 }
 

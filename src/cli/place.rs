@@ -38,6 +38,10 @@ pub(super) fn find(globals: &Globals) -> Result<Place, Error> {
         Some(file) => folder.join(file),
         None => upwards(&folder)?,
     };
+    if file.is_dir() {
+        return Err(Error::new(Exit::Invalid, format!("{} is a folder", file.display()))
+            .remedy(format!("say which file: nself -f {}", file.join(FILE).display())));
+    }
     if !file.is_file() {
         return Err(missing(&format!("there is no file {}", file.display())));
     }

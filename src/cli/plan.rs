@@ -3,13 +3,14 @@
 use clap::Args;
 
 use crate::{
-    controller,
+    controller::{self, Pass},
     engine::ReadOnly,
-    plan::{Policy, Release},
+    model::Keyring,
+    plan::{self, Policy, Release},
     report,
 };
 
-use super::{Context, Error, Exit, session};
+use super::{Context, Error, Exit, Ui, session};
 
 /// Show what would change, field by field and with reasons
 ///
@@ -41,10 +42,41 @@ impl Allow {
     }
 }
 
+/// Says which releases release nothing: a slip of the pen would otherwise look like obedience.
+pub(super) fn note_unused(pass: &Pass, policy: &Policy, keyring: &Keyring, ui: Ui) {
+    if policy.allow.is_empty() {
+        return;
+    }
+    let changes = pass.plan.changes.clone();
+    let bare = plan::plan(&pass.desired, &pass.observed, changes, &Policy::default(), keyring);
+    let held: Vec<&Release> = bare.held.iter().map(|held| &held.release).collect();
+    for release in policy.allow.iter().filter(|release| !held.contains(release)) {
+        ui.remark(&unused(release, &held));
+    }
+}
+
+fn unused(release: &Release, held: &[&Release]) -> String {
+    let given = release.to_string();
+    let names: Vec<String> = held.iter().map(ToString::to_string).collect();
+    let near = names
+        .iter()
+        .map(|name| (strsim::jaro_winkler(name, &given), name))
+        .filter(|(likeness, _)| *likeness > 0.85)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b));
+    let rest = match near {
+        Some((_, name)) => format!("did you mean {name}?"),
+        None if names.is_empty() => "nothing is held".to_owned(),
+        None => format!("what is held: {}", names.join(", ")),
+    };
+    format!("note: --allow {given} releases nothing; {rest}\n")
+}
+
 pub(super) async fn run(args: &PlanArgs, context: &Context) -> Result<Exit, Error> {
     let project = session::project(context)?;
     let engine = ReadOnly::new(session::engine(context, &project).await?);
-    let pass = controller::plan(&engine, &project, &args.allow.policy(), false).await?;
+    let policy = args.allow.policy();
+    let pass = controller::plan(&engine, &project, &policy, false).await?;
+    note_unused(&pass, &policy, &project.keyring, context.ui);
     if context.ui.json {
         context.ui.data(&report::json::plan(&pass));
     }
@@ -55,4 +87,25 @@ pub(super) async fn run(args: &PlanArgs, context: &Context) -> Result<Exit, Erro
         plan if !plan.is_empty() => Exit::Pending,
         _ => Exit::Done,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_of_the_pen_is_noted() {
+        let release = |text: &str| text.parse::<Release>().unwrap();
+        let (data, api) = (release("remove:volume/shop-data"), release("replace:container/api"));
+        let held = [&data, &api];
+        let said = |text: &str, held: &[&Release]| unused(&release(text), held);
+        let near = said("remove:volume/shop-dta", &held);
+        assert!(
+            near.ends_with("releases nothing; did you mean remove:volume/shop-data?\n"),
+            "{near}"
+        );
+        let far = said("adopt:network/x", &held);
+        assert!(far.ends_with("; what is held: remove:volume/shop-data, replace:container/api\n"));
+        assert!(said("adopt:network/x", &[]).ends_with("; nothing is held\n"));
+    }
 }

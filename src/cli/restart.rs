@@ -2,7 +2,10 @@
 
 use clap::Args;
 
-use crate::controller::{Goal, Options};
+use crate::{
+    controller::{self, Goal, Options},
+    plan::Policy,
+};
 
 use super::{Context, Error, Exit, apply, apply::Consent, session};
 
@@ -23,6 +26,19 @@ pub(super) struct RestartArgs {
 pub(super) async fn run(args: &RestartArgs, context: &Context) -> Result<Exit, Error> {
     let project = session::project(context)?;
     let services = session::services(&project, &args.services)?;
+    if !services.is_empty() {
+        // Only what runs is restarted; that the rest does not is said before anything is touched.
+        let engine = session::engine(context, &project).await?;
+        let pass = controller::plan(&engine, &project, &Policy::default(), false).await?;
+        for service in &services {
+            let mut all = pass.desired.containers().filter(|one| one.service == *service);
+            let stopped = |one| session::insist_on_running(&pass, one, service.as_str()).err();
+            let refusals: Option<Vec<Error>> = all.by_ref().map(stopped).collect();
+            if let Some(refusal) = refusals.and_then(|refusals| refusals.into_iter().next()) {
+                return Err(refusal);
+            }
+        }
+    }
     let options = Options { goal: Goal::Restart(services), ..Options::default() };
     apply::carry_out(project, &options, &Consent { yes: true }, context).await
 }

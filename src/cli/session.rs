@@ -3,14 +3,15 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    controller::{self, Place, Project},
-    desired::Compiled,
+    controller::{self, Pass, Place, Project},
+    desired::{Compiled, Container, Phase},
     engine::docker::Docker,
     model::{Diagnostic, ServiceName},
+    observed::{SeenContainer, State},
     report,
 };
 
-use super::{Context, Error, address, error::texts, place};
+use super::{Context, Error, Exit, address, error::texts, place};
 
 /// Reads the project, and says what is probably not meant in it.
 pub(super) fn project(context: &Context) -> Result<Project, Error> {
@@ -37,6 +38,7 @@ pub(super) async fn engine(context: &Context, project: &Project) -> Result<Docke
         let said = format!("note: {} instead of {other}, which the file says\n", choice.address);
         context.ui.remark(&said);
     }
+    choice.check()?;
     tracing::debug!(address = choice.address, by = choice.by, "engine chosen");
     let connected = Docker::connect(&choice.address, project.keyring.clone()).await;
     connected.map_err(|error| {
@@ -49,6 +51,31 @@ pub(super) async fn engine(context: &Context, project: &Project) -> Result<Docke
 pub(super) fn compiled(project: &Project) -> Result<Compiled, Error> {
     let now = jiff::Timestamp::now().as_millisecond();
     Ok(project.compile(u64::try_from(now).unwrap_or(0))?)
+}
+
+/// Refuses what only a running container can do.
+pub(super) fn insist_on_running(
+    pass: &Pass,
+    container: &Container,
+    called: &str,
+) -> Result<(), Error> {
+    let ours = |seen: &&SeenContainer| seen.owner.is_ours() && seen.name == container.name;
+    let Some(seen) = pass.observed.containers.iter().find(ours) else {
+        let error = Error::new(Exit::Failed, format!("{called} has no container yet"));
+        return Err(error.remedy("nself apply"));
+    };
+    let (what, remedy) = match seen.state {
+        State::Running => return Ok(()),
+        State::Paused => ("is paused", "nself apply".to_owned()),
+        State::Restarting { .. } => ("keeps crashing", format!("nself logs {called}")),
+        State::Exited { .. } | State::Created | State::Dead if container.phase == Phase::Done => {
+            ("is a job and has ended", format!("nself logs {called}"))
+        }
+        State::Exited { .. } | State::Created | State::Dead => {
+            ("is stopped", format!("nself start {}", container.service))
+        }
+    };
+    Err(Error::new(Exit::Failed, format!("{called} {what}")).remedy(remedy))
 }
 
 /// Returns the services that are meant: by their own names, or by those of their containers, as plans and

@@ -116,7 +116,7 @@ fn width() -> usize {
     let asked = || rustix::termios::tcgetwinsize(io::stdout()).ok().map(|size| size.ws_col);
     told.or_else(asked)
         .filter(|columns| *columns > 0)
-        .map_or(Style::WIDTH, |columns| usize::from(columns).clamp(60, 120))
+        .map_or(Style::WIDTH, |columns| usize::from(columns).clamp(40, 120))
 }
 
 /// Returns how to call the program again in the same place.

@@ -40,6 +40,9 @@ struct EngineVersion {
 pub(super) async fn run(_: &VersionArgs, context: &Context) -> Result<Exit, Error> {
     let flag = context.globals.engine.as_deref();
     let choice = address::choose(flag, None, &place::variables());
+    if flag.is_some() {
+        choice.check()?;
+    }
     let facts = match Docker::connect(&choice.address, Keyring::default()).await {
         Ok(engine) => engine.observe(&Request::default()).await.map(|seen| seen.engine),
         Err(error) => Err(error),

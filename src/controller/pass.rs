@@ -125,11 +125,8 @@ async fn once<E: Engine>(
     tell: &(dyn Fn(&Plan, Event) + Sync),
     cancel: &CancellationToken,
 ) -> Result<Applied, engine::Error> {
-    let write = |record| Op::WriteRecord {
-        prefix: desired.prefix(),
-        labels: plan::ownership_labels(desired),
-        record,
-    };
+    let (prefix, labels) = (desired.prefix(), plan::ownership_labels(desired));
+    let write = |record| Op::WriteRecord { prefix: prefix.clone(), labels: labels.clone(), record };
     if !plan.steps.is_empty() {
         engine.execute(&write(plan.intent.clone())).await?;
     }
@@ -137,7 +134,7 @@ async fn once<E: Engine>(
     let (_, failed, skipped) = applied.counts();
     let is_gone = desired.resources.is_empty() && plan.held.is_empty() && failed + skipped == 0;
     if is_gone {
-        engine.execute(&Op::RemoveRecord { prefix: desired.prefix() }).await?;
+        engine.execute(&Op::RemoveRecord { prefix, labels }).await?;
         return Ok(applied);
     }
     let after = plan::record_after(desired, plan, &applied, keyring);

@@ -5,7 +5,7 @@
 
 use super::{Desired, Field, Path, Resource, Value};
 use crate::{
-    model::{ByteSize, Cpus, Diagnostic, Origin, ResourceId, ServiceName, decode::suggest},
+    model::{ByteSize, Cpus, Diagnostic, Millis, Origin, ResourceId, ServiceName, decode::suggest},
     spec::{Service, Spec},
 };
 
@@ -208,7 +208,12 @@ fn shown(path: &Path, value: &Value) -> String {
         (Field::Memory | Field::Swap | Field::Reservation | Field::Shm, Some(bytes)) => {
             ByteSize(bytes).to_string()
         }
+        (Field::Swap, None) if text == "-1" => "no limit".to_owned(),
         (Field::Cpus, Some(nanos)) => Cpus(nanos).to_string(),
+        (Field::HealthInterval | Field::HealthTimeout | Field::HealthStartPeriod, Some(millis)) => {
+            Millis(millis).to_string()
+        }
+        (Field::StopGrace, Some(seconds)) => Millis(seconds * 1000).to_string(),
         _ => text.clone(),
     }
 }

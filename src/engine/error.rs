@@ -70,6 +70,8 @@ pub enum Refusal {
     ImageMissing,
     /// The registry that would have the image does not answer.
     NoRegistry,
+    /// What the container was to run is not there, or cannot be run.
+    NotExecutable,
     /// The disk is full.
     DiskFull,
     /// The thing is in use.

@@ -6,6 +6,11 @@
 
 use std::{collections::BTreeMap, fs, future::Future};
 
+use rustix::{
+    io::Errno,
+    process::{Pid, test_kill_process},
+};
+
 use super::{Cause, Error};
 
 /// An engine that keeps locks.
@@ -84,7 +89,7 @@ impl Holder {
             machine: read("/etc/machine-id").unwrap_or_default(),
             namespace: namespace.to_string_lossy().into_owned(),
             pid,
-            started: started(pid).unwrap_or_default(),
+            started: started(pid),
             user: user(),
             host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
             since: jiff::Timestamp::now().as_millisecond().try_into().unwrap_or_default(),
@@ -101,7 +106,7 @@ impl Holder {
                 && self.machine == observer.machine
                 && self.host == observer.host;
         }
-        self.namespace == observer.namespace && started(self.pid) != Some(self.started)
+        self.namespace == observer.namespace && ended(self.pid, self.started)
     }
 
     /// Returns the labels that say who holds a lock.
@@ -137,18 +142,39 @@ impl Holder {
     }
 }
 
-/// Returns when a process of this namespace started; `None` when there is no such process.
-fn started(pid: u32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+/// Returns whether the process that started then is known to have ended. What cannot be read, because
+/// `/proc` hides the processes of others, does not show that it has: a lock is not taken from the living.
+fn ended(pid: u32, started: u64) -> bool {
+    let Some(id) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return true };
+    // Another user's process may not be signalled, and is there.
+    if test_kill_process(id) == Err(Errno::SRCH) {
+        return true;
+    }
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"));
+    stat.ok().and_then(|stat| start(&stat)).is_some_and(|start| match start {
+        Some(start) => started != 0 && start != started,
+        None => true,
+    })
+}
+
+/// Returns when a process of this namespace started; 0 when that cannot be read.
+fn started(pid: u32) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"));
+    stat.ok().and_then(|stat| start(&stat)).flatten().unwrap_or_default()
+}
+
+/// Reads the start from an entry of `/proc`: `Some(None)` for a process that has ended, `None` for an
+/// entry that cannot be read.
+fn start(stat: &str) -> Option<Option<u64>> {
     // The second field is the program's name in parentheses and may have anything in it.
     let (_, fields) = stat.rsplit_once(')')?;
     let mut fields = fields.split_ascii_whitespace();
     // A dead process that nobody has waited for still has an entry.
-    if matches!(fields.next(), Some("Z" | "X")) {
-        return None;
+    if matches!(fields.next()?, "Z" | "X") {
+        return Some(None);
     }
     // The start is field 22; the state, just taken, was field 3.
-    fields.nth(18)?.parse().ok()
+    Some(Some(fields.nth(18)?.parse().ok()?))
 }
 
 fn user() -> String {
@@ -185,5 +211,28 @@ mod tests {
         let other_machine = Holder { boot: "b".into(), host: "h".into(), ..reused };
         assert!(!other_machine.is_dead(&here));
         assert!(!Holder::default().is_dead(&here));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_alive() {
+        let entry =
+            |state: &str, start: &str| format!("7 (a) b) {state} {}{start} 0", "0 ".repeat(18));
+        assert_eq!(start(&entry("S", "42")), Some(Some(42)));
+        assert_eq!(start(&entry("Z", "42")), Some(None));
+        assert_eq!(start(&entry("S", "?")), None);
+        assert_eq!(start(""), None);
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let at = started(child.id());
+        assert!(!ended(child.id(), at));
+        child.kill().unwrap();
+        // Dead, and nobody has waited for it.
+        let zombie = || fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
+        while !zombie().contains(") Z") {
+            std::thread::yield_now();
+        }
+        assert!(ended(child.id(), at));
+        child.wait().unwrap();
+        assert!(ended(child.id(), at));
+        assert!(ended(0, 1) && ended(u32::MAX, 1));
     }
 }

@@ -32,6 +32,8 @@ pub mod label {
     pub const HELPER: &str = "dev.nself.helper";
     /// On volumes: the project's memory; see [`Record`](super::super::Record).
     pub const RECORD: &str = "dev.nself.record";
+    /// On the same volumes: what the engine gives to containers that say nothing of it.
+    pub const ENGINE_DEFAULTS: &str = "dev.nself.engine-defaults";
     /// What all our labels begin with.
     pub const PREFIX: &str = "dev.nself.";
 }

@@ -177,6 +177,8 @@ pub enum Op {
     RemoveRecord {
         /// What the names of this project's objects begin with.
         prefix: String,
+        /// The labels that mark it as ours: another project's names may begin alike.
+        labels: BTreeMap<String, String>,
     },
 }
 

@@ -57,9 +57,8 @@ impl Planner<'_> {
                         Role::Disturb | Role::Act => true,
                     };
                     if waits {
-                        for earlier in &earlier {
-                            self.drafts.wait(number, *earlier);
-                        }
+                        // What rests on what has no circles: `desired` sees to that.
+                        self.drafts.all[number].after.extend(&earlier);
                     }
                 }
             }

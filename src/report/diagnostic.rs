@@ -19,6 +19,9 @@ pub enum Colour {
     Ansi,
 }
 
+/// So many are read; of thousands the first say what happened to the file.
+const MOST: usize = 50;
+
 /// Returns the diagnostics one below the other, each with the lines it is about, and a last line that
 /// counts them. Empty without any.
 pub fn text(diagnostics: &[Diagnostic], sources: &Sources, colour: Colour) -> String {
@@ -31,9 +34,13 @@ pub fn text(diagnostics: &[Diagnostic], sources: &Sources, colour: Colour) -> St
     };
     let sheets: Vec<_> = sources.iter().map(Sheet::new).collect();
     let mut out = String::new();
-    for diagnostic in diagnostics {
+    for diagnostic in &diagnostics[..diagnostics.len().min(MOST)] {
         out.push_str(renderer.render(&[group(diagnostic, &sheets)]).trim_end());
         out.push_str("\n\n");
+    }
+    if diagnostics.len() > MOST {
+        writeln!(out, "… and {} more", diagnostics.len() - MOST)
+            .expect("writing to a String cannot fail");
     }
     out.push_str(&tail(diagnostics));
     out.push('\n');

@@ -7,7 +7,7 @@ use crate::{
 
 use super::{
     field,
-    style::{Style, Tone, clean, columns, pad},
+    style::{Style, Tone, clean, columns, dotted, pad},
     value::{count, pair, took},
     verdict::Verdict,
 };
@@ -19,10 +19,12 @@ pub fn drift(plan: &Plan, applied_ms: Option<u64>, style: Style) -> String {
     let looked_at = count(plan.changes.looked_at(), "resource");
     let title = style.paint(Tone::Strong, &plan.title);
     let mut out = if moved.is_empty() {
-        format!("{title} · {looked_at} · no drift{}\n", since(plan, applied_ms))
+        dotted(&[title, looked_at, format!("no drift{}", since(plan, applied_ms))], style.width)
     } else {
-        format!("{title} · {} of {looked_at} moved{}\n", moved.len(), since(plan, applied_ms))
+        let some = format!("{} of {looked_at} moved{}", moved.len(), since(plan, applied_ms));
+        dotted(&[title, some], style.width)
     };
+    out.push('\n');
     let rows: Vec<[String; 4]> =
         moved.iter().flat_map(|change| rows(plan, change, style)).collect();
     let widths: Vec<usize> = (0..3)
@@ -81,8 +83,12 @@ fn rows(plan: &Plan, change: &Change, style: Style) -> Vec<[String; 4]> {
         } else {
             format!("{was} → {is}")
         };
-        let unknown = if field.mover == Mover::Unknown { " · mover unknown" } else { "" };
-        rows.push([id.clone(), field::name(&field.path), values, format!("{repair}{unknown}")]);
+        let repair = match field::crash_loop(plan, &change.id, field, style) {
+            Some(crash) => format!("{repair} · {crash}"),
+            None if field.mover == Mover::Unknown => format!("{repair} · mover unknown"),
+            None => repair.clone(),
+        };
+        rows.push([id.clone(), field::name(&field.path), values, repair]);
     }
     for leftover in &change.leftovers {
         let name = clean(&leftover.name);

@@ -5,6 +5,8 @@ use similar::{ChangeTag, TextDiff};
 use crate::{
     desired::{Field, Path},
     diff::{Action, Change, FieldChange, Mover, Shown},
+    model::ResourceId,
+    plan::Plan,
 };
 
 use super::{
@@ -19,13 +21,16 @@ const WIDEST_VALUES: usize = 44;
 const WIDEST_PAIR: usize = 64;
 /// A longer difference is cut, saying by how much.
 const LONGEST_DIFF: usize = 40;
+/// Of what is new as a whole, its beginning says what it is.
+const LONGEST_NEW: usize = 12;
 
 /// Returns the lines of all fields. What is made from nothing has none: its values are in the file.
-pub(super) fn lines(change: &Change, indent: &str, style: Style) -> String {
+pub(super) fn lines(plan: &Plan, change: &Change, indent: &str, style: Style) -> String {
     if change.action == Action::Create {
         return String::new();
     }
-    let rows: Vec<Row> = change.fields.iter().map(Row::of).collect();
+    let rows: Vec<Row> =
+        change.fields.iter().map(|field| Row::of(plan, change, field, style)).collect();
     let widest = |text: fn(&Row) -> &str, most: usize| {
         rows.iter().map(|row| columns(text(row))).filter(|width| *width <= most).max().unwrap_or(0)
     };
@@ -52,17 +57,20 @@ pub(super) fn name(path: &Path) -> String {
 struct Row {
     path: String,
     values: String,
-    mover: Mover,
+    mover: &'static str,
+    is_yours: bool,
     why: String,
     diff: Vec<(ChangeTag, String)>,
 }
 
 impl Row {
-    fn of(field: &FieldChange) -> Self {
+    fn of(plan: &Plan, change: &Change, field: &FieldChange, style: Style) -> Self {
         let diff = difference(field);
         let (before, after) = pair(&field.path, &field.before, &field.after);
         let values = format!("{before} → {after}");
-        let (values, diff) = if !diff.is_empty() {
+        let (values, diff) = if let Some(shown) = one_sided(field) {
+            shown
+        } else if !diff.is_empty() {
             let changed = diff.iter().filter(|(tag, _)| *tag != ChangeTag::Equal).count();
             (count(changed, "line"), diff)
         } else if columns(&values) > WIDEST_PAIR {
@@ -71,12 +79,17 @@ impl Row {
         } else {
             (values, diff)
         };
-        Self { path: name(&field.path), values, mover: field.mover, why: why(field), diff }
+        let (mover, why) = match crash_loop(plan, &change.id, field, style) {
+            Some(crash) => ("–", crash),
+            None => (mover(field.mover), why(field)),
+        };
+        let is_yours = field.mover == Mover::You;
+        Self { path: name(&field.path), values, mover, is_yours, why, diff }
     }
 
     fn line(&self, indent: &str, path_width: usize, value_width: usize, style: Style) -> String {
-        let mover = pad(mover(self.mover), 7);
-        let tone = if self.mover == Mover::You { Tone::Dim } else { Tone::Change };
+        let mover = pad(self.mover, 7);
+        let tone = if self.is_yours { Tone::Dim } else { Tone::Change };
         let (path, values) = (pad(&self.path, path_width), pad(&self.values, value_width));
         let width = indent.len() + columns(&path) + columns(&values) + 4 + 7 + 2;
         let tail = format!("{}{}", style.paint(tone, &mover), self.why);
@@ -89,7 +102,9 @@ impl Row {
         };
         out.truncate(out.trim_end().len());
         out.push('\n');
-        for (tag, text) in self.diff.iter().take(LONGEST_DIFF) {
+        let is_new = self.diff.iter().all(|(tag, _)| *tag == ChangeTag::Insert);
+        let most = if is_new { LONGEST_NEW } else { LONGEST_DIFF };
+        for (tag, text) in self.diff.iter().take(most) {
             let (sign, tone) = match tag {
                 ChangeTag::Delete => ("-", Tone::Bad),
                 ChangeTag::Insert => ("+", Tone::Good),
@@ -98,12 +113,30 @@ impl Row {
             let line = format!("{sign} {text}");
             out += &format!("{indent}    {}\n", style.paint(tone, line.trim_end()));
         }
-        if self.diff.len() > LONGEST_DIFF {
-            let more = count(self.diff.len() - LONGEST_DIFF, "more line");
+        if self.diff.len() > most {
+            let more = count(self.diff.len() - most, "more line");
             out += &format!("{indent}    … {more}\n");
         }
         out
     }
+}
+
+/// Returns what to say of a container that the engine starts again and again: nobody moved it, it fell.
+pub(super) fn crash_loop(
+    plan: &Plan,
+    id: &ResourceId,
+    field: &FieldChange,
+    style: Style,
+) -> Option<String> {
+    let ResourceId::Container(name) = id else { return None };
+    let crashes = matches!(&field.before, Shown::Plain(state) if state.starts_with("restarting "));
+    if field.path.field != Field::State || !crashes {
+        return None;
+    }
+    // Names on the engine begin with the project's and the instance's.
+    let prefix = format!("{}-", plan.title.replace(" · ", "-"));
+    let service = name.strip_prefix(&prefix).unwrap_or(name);
+    Some(format!("it keeps crashing: {}", style.suggest(&format!("nself logs {service}"))))
 }
 
 /// Where the wanted value is written, and what else one has to know of the mover.
@@ -122,6 +155,30 @@ fn why(field: &FieldChange) -> String {
             format!("changed behind our back and in {}", place.as_deref().unwrap_or("the file"))
         }
     }
+}
+
+/// Returns how a text of several lines is shown beside one that may not be shown: by how many lines there
+/// are, and by those of the one that may. What somebody wrote into a generated file is such a text.
+fn one_sided(field: &FieldChange) -> Option<(String, Vec<(ChangeTag, String)>)> {
+    let lines = |value: &Shown| match value {
+        Shown::Plain(text) if text.trim_end().contains('\n') => {
+            Some(clean(text).lines().map(str::to_owned).collect::<Vec<_>>())
+        }
+        _ => None,
+    };
+    let unseen = |value: &Shown| match value {
+        Shown::Absent | Shown::Plain(_) => None,
+        _ if field.path.field == Field::Content => Some("(not shown)".to_owned()),
+        _ => Some(shown(&field.path, value)),
+    };
+    let tagged = |tag, lines: Vec<String>| lines.into_iter().map(|line| (tag, line)).collect();
+    if let (Some(before), Some(after)) = (unseen(&field.before), lines(&field.after)) {
+        let values = format!("{before} → {}", count(after.len(), "line"));
+        return Some((values, tagged(ChangeTag::Insert, after)));
+    }
+    let (before, after) = (lines(&field.before)?, unseen(&field.after)?);
+    let values = format!("{} → {after}", count(before.len(), "line"));
+    Some((values, tagged(ChangeTag::Delete, before)))
 }
 
 /// Returns the lines that differ, with one line around each, where a value has several lines or is a

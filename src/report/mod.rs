@@ -32,7 +32,7 @@ pub use explain::{explain, explain_json};
 pub use log::{LogLine, log};
 pub use outcome::{Ending, ending, outcome};
 pub use plan::plan;
-pub use progress::{brief, line, step};
+pub use progress::{back, brief, line, step};
 pub use status::{Condition, ServiceStatus, Status, status};
 pub use style::Style;
 pub use urls::urls;

@@ -2,8 +2,7 @@
 
 use crate::{
     controller::Report,
-    model::ResourceId,
-    plan::{Applied, Failure, Outcome, Plan},
+    plan::{Applied, Failure, Op, Outcome, Plan, Step},
 };
 
 use super::{
@@ -136,21 +135,32 @@ fn failures(plan: &Plan, applied: &Applied, style: Style) -> String {
     let mut out = String::new();
     for (place, outcome) in &applied.outcomes {
         if let (Outcome::Failed(failure), Some(step)) = (outcome, plan.steps.get(*place)) {
-            out += &block(failure, &returned(applied, &step.group), style);
+            out += &block(failure, &returned(plan, applied, step), style);
         }
     }
     out
 }
 
 /// What became of the old state.
-fn returned(applied: &Applied, group: &ResourceId) -> String {
-    match applied.returned.get(group) {
+fn returned(plan: &Plan, applied: &Applied, step: &Step) -> String {
+    match applied.returned.get(&step.group) {
         None => String::new(),
-        Some(None) => "; the old one runs again".to_owned(),
+        Some(None) if brings_back(step) => "; the old one runs again".to_owned(),
+        // It failed before the old one was stopped, or there was nothing to stop.
+        Some(None) if progress::ran_before(plan, &step.group) => {
+            "; the new one was taken away; the old one runs on".to_owned()
+        }
+        Some(None) => "; the new one was taken away; the old one was not running".to_owned(),
         Some(Some(failure)) => {
             format!("; the old one could not be brought back: {}", progress::brief(failure))
         }
     }
+}
+
+/// Returns whether the failure of a step does more than take away what is new.
+fn brings_back(step: &Step) -> bool {
+    step.on_failure.is_empty()
+        || step.on_failure.iter().any(|op| !matches!(op, Op::RemoveContainer(_)))
 }
 
 /// Returns one failure: what was attempted, then the causes, the facts, and the way out.

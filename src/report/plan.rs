@@ -8,7 +8,7 @@ use crate::{
 
 use super::{
     field,
-    style::{Style, Tone, clean, columns, pad},
+    style::{Style, Tone, clean, columns, dotted, pad},
     value::{count, took},
     verdict::{self, Summary, Verdict},
 };
@@ -34,7 +34,7 @@ pub fn plan(plan: &Plan, looked_ms: u64, style: Style) -> String {
         let verdict = Verdict::of(plan, change);
         out += &line(&change.id, verdict, &effect(plan, change, verdict, style), width, style);
         out += &held(plan, &change.id, style);
-        out += &field::lines(change, "      ", style);
+        out += &field::lines(plan, change, "      ", style);
         out += &leftovers(change);
     }
     for (id, (verdict, why)) in followers {
@@ -48,10 +48,11 @@ pub fn plan(plan: &Plan, looked_ms: u64, style: Style) -> String {
     }
     out += &notes(plan, style);
     out.push('\n');
-    if plan.is_empty() {
-        out += "nothing to do now · ";
-    }
-    out += &Summary::of(plan).to_string();
+    let summary = Summary::of(plan).to_string();
+    let nothing = plan.is_empty().then(|| "nothing to do now".to_owned());
+    let parts: Vec<String> =
+        nothing.into_iter().chain(summary.split(" · ").map(str::to_owned)).collect();
+    out += &dotted(&parts, style.width);
     out.push('\n');
     out
 }
@@ -69,13 +70,15 @@ pub(super) fn header(plan: &Plan, rest: &str, style: Style) -> String {
         parts.push(format!("generation {}", plan.generation()));
     }
     parts.push(rest.to_owned());
-    parts.join(" · ") + "\n"
+    dotted(&parts, style.width) + "\n"
 }
 
 fn line(id: &ResourceId, verdict: Verdict, effect: &str, width: usize, style: Style) -> String {
     let tone = match verdict {
         Verdict::Pull | Verdict::Build | Verdict::Create => Tone::Good,
         Verdict::Recreate
+        | Verdict::Replace
+        | Verdict::Adopt
         | Verdict::Restart
         | Verdict::Reload
         | Verdict::InPlace
@@ -110,6 +113,8 @@ fn effect(plan: &Plan, change: &Change, verdict: Verdict, style: Style) -> Strin
         Verdict::Deferred | Verdict::NotChecked | Verdict::Settle => {
             format!("{}: {reason}", verdict.word())
         }
+        // What it is stands in the reason, and who put it there cannot be known.
+        Verdict::Replace | Verdict::Adopt => joined(&[verdict.word(), &reason]),
         Verdict::Remove => joined(&["remove", &reason, mover]),
         // That something new is not there yet goes without saying; that it is gone does not.
         Verdict::Create if mover.is_empty() => "create".to_owned(),

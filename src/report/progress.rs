@@ -1,6 +1,9 @@
 //! Steps and events in words.
 
-use crate::plan::{Event, Failure, Op, Plan, Step};
+use crate::{
+    model::ResourceId,
+    plan::{Event, Failure, Op, Plan, Step},
+};
 
 use super::{
     style::{Style, Tone, clean},
@@ -80,7 +83,7 @@ pub fn line(plan: &Plan, event: &Event, style: Style) -> Option<String> {
         }
         Event::Returning { group } => format!("· {group}   bringing back what worked"),
         Event::Returned { group, failure: None } => {
-            format!("{} {group}   what worked runs again", style.paint(Tone::Good, "✓"))
+            format!("{} {group}   {}", style.paint(Tone::Good, "✓"), back(plan, group))
         }
         Event::Returned { group, failure: Some(failure) } => {
             let sign = style.paint(Tone::Bad, "✗");
@@ -88,6 +91,22 @@ pub fn line(plan: &Plan, event: &Event, style: Style) -> Option<String> {
         }
     };
     Some(line + "\n")
+}
+
+/// Returns what it means for a resource that what is done on failure was done.
+pub fn back(plan: &Plan, group: &ResourceId) -> &'static str {
+    if ran_before(plan, group) {
+        "what worked runs again"
+    } else {
+        "the new one was taken away; the old one was not running"
+    }
+}
+
+/// Returns whether a plan has something to bring back for a resource: only what ran is started again.
+pub(super) fn ran_before(plan: &Plan, group: &ResourceId) -> bool {
+    let steps = plan.steps.iter().filter(|step| step.group == *group);
+    let mut back = steps.flat_map(|step| &step.on_failure).peekable();
+    back.peek().is_none() || back.any(|op| !matches!(op, Op::RemoveContainer(_)))
 }
 
 /// Returns the first link of a failure's chain.

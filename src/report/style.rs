@@ -102,6 +102,35 @@ pub(super) fn columns(text: &str) -> usize {
     text.chars().count()
 }
 
+/// Returns `text` in lines of at most `width` columns, broken at spaces; a longer word stays whole.
+pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if columns(line) + 1 + columns(word) <= width => {
+                *line += &format!(" {word}")
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+/// Returns the parts with ` · ` between them, on further lines where one is not wide enough.
+pub(super) fn dotted(parts: &[String], width: usize) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for part in parts {
+        match lines.last_mut() {
+            Some(line) if columns(&clean(line)) + 3 + columns(&clean(part)) <= width => {
+                *line += &format!(" · {part}");
+            }
+            None => lines.push(part.clone()),
+            Some(_) => lines.push(format!("  {part}")),
+        }
+    }
+    lines.join("\n")
+}
+
 /// Returns `text` with spaces behind it up to `width` columns.
 pub(super) fn pad(text: &str, width: usize) -> String {
     let missing = width.saturating_sub(columns(text));

@@ -49,6 +49,9 @@ fn absent(field: Field) -> &'static str {
 }
 
 fn plain(field: Field, text: &str) -> String {
+    if text.is_empty() {
+        return "\"\"".to_owned();
+    }
     let number = text.parse::<u64>().ok();
     match (field, number) {
         (Field::Memory | Field::Swap | Field::Reservation | Field::Shm, Some(bytes)) => {
@@ -158,6 +161,8 @@ mod tests {
         check(Field::StopGrace, "30", "30s");
         check(Field::Security, r#"["a","b"]"#, "a, b");
         check(Field::Command, r#"["sh","-c","echo it's"]"#, r"sh -c 'echo it'\''s'");
+        check(Field::User, "", "\"\"");
+        check(Field::Env, "", "\"\"");
         check(Field::Env, "info ", "\"info \"");
         check(Field::Env, "\u{1b}[2Jgone", "\"gone\"");
         check(Field::BuiltFrom, &"ab".repeat(32), "abababababab");

@@ -20,6 +20,10 @@ pub enum Verdict {
     Create,
     /// A new container takes the place of the old one.
     Recreate,
+    /// Ours takes the place of what is not ours, as a person released it.
+    Replace,
+    /// What is there becomes ours as it is, as a person released it.
+    Adopt,
     /// The same container is stopped and started.
     Restart,
     /// New files and a signal.
@@ -62,7 +66,9 @@ impl Verdict {
                 Self::of_image(plan, &change.id).unwrap_or(Self::Recreate)
             }
             Action::Remove => Self::Remove,
-            Action::Conflict => Self::Held,
+            // What nobody released is held; that was seen to above.
+            Action::Conflict if matches!(change.id, ResourceId::Container(_)) => Self::Replace,
+            Action::Conflict => Self::Adopt,
             Action::Deferred => Self::Deferred,
             Action::NotChecked => Self::NotChecked,
             Action::Settle => Self::Settle,
@@ -111,8 +117,9 @@ impl Verdict {
     pub fn symbol(self) -> char {
         match self {
             Self::Pull | Self::Build | Self::Create => '+',
-            Self::Recreate => '±',
-            Self::Restart
+            Self::Recreate | Self::Replace => '±',
+            Self::Adopt
+            | Self::Restart
             | Self::Reload
             | Self::InPlace
             | Self::Start
@@ -131,6 +138,8 @@ impl Verdict {
             Self::Build => "build",
             Self::Create => "create",
             Self::Recreate => "recreate",
+            Self::Replace => "replace",
+            Self::Adopt => "adopt",
             Self::Restart => "restart",
             Self::Reload => "reload",
             Self::InPlace => "in place",

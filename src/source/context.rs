@@ -11,6 +11,10 @@ use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
 use crate::model::Digest;
 
+/// What nself keeps beside a project: the vault with its key, the authority's key. It never goes to an
+/// engine, where it would stay in a layer that anybody with the image can read.
+const KEPT: &str = ".nself";
+
 /// A file of a build context.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContextFile {
@@ -34,7 +38,8 @@ pub enum Kind {
 }
 
 /// Returns the files that go into a build of `folder`, by relative path with `/`, minding its
-/// `.dockerignore`. The Dockerfile itself always goes in. Sockets and devices are left out.
+/// `.dockerignore`. The Dockerfile itself always goes in. Sockets and devices are left out, and whatever is
+/// called `.nself`, which no rule takes in again.
 ///
 /// # Errors
 /// Whatever the system says of an unreadable folder or `.dockerignore`.
@@ -46,6 +51,9 @@ pub fn walk(folder: &Path, dockerfile: &str) -> io::Result<BTreeMap<String, Cont
         for entry in path.read_dir()? {
             let entry = entry?;
             let Some(name) = entry.file_name().to_str().map(str::to_owned) else { continue };
+            if name == KEPT {
+                continue;
+            }
             let relative = if prefix.is_empty() { name } else { format!("{prefix}/{name}") };
             let meta = entry.path().symlink_metadata()?;
             let kind = if meta.is_dir() {
@@ -124,6 +132,28 @@ fn rules(folder: &Path, dockerfile: &str) -> io::Result<Gitignore> {
 #[expect(clippy::disallowed_methods, reason = "tests make files")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_vault_stays_out_whatever_the_rules_say() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        write("Dockerfile", "FROM x:1");
+        write(".nself/key", "k");
+        write("inner/.nself/deep/vault", "v");
+        write(".dockerignore", "!.nself\n!**/.nself/**\n!.nself/key\n");
+        std::os::unix::fs::symlink(".nself", folder.path().join("inner/link")).unwrap();
+        let names: Vec<String> = walk(folder.path(), ".nself/key").unwrap().into_keys().collect();
+        assert_eq!(names, [".dockerignore", "Dockerfile", "inner", "inner/link"]);
+
+        let before = digest(folder.path(), "Dockerfile").unwrap();
+        write(".nself/key", "another");
+        write("inner/.nself/new", "n");
+        assert_eq!(digest(folder.path(), "Dockerfile").unwrap(), before);
+    }
 
     #[test]
     fn ignored_files_stay_out_and_do_not_count() {

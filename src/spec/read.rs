@@ -50,7 +50,11 @@ impl Source {
                     Origin::File { line, .. } => *line,
                     Origin::Kind(_) | Origin::Default | Origin::Computed(_) => 0,
                 };
-                (line, Diagnostic::error("syntax", error.message()).at(&origin, ""))
+                let mut problem = Diagnostic::error("syntax", error.message()).at(&origin, "");
+                if error.message() == "duplicate key" {
+                    problem = problem.help("keep one of the two");
+                }
+                (line, problem)
             })
             .collect();
         // After its first error a line is no longer understood; what else is said of it is noise.
@@ -68,7 +72,8 @@ impl Source {
         if bytes.len() > LARGEST {
             let size = bytes.len().div_ceil(1 << 20);
             let message = format!("{name} has {size} MB; at most {} MB are read", LARGEST >> 20);
-            return Err(vec![Diagnostic::error("too-large", message)]);
+            let help = "is it the right file? Large texts belong into files of their own";
+            return Err(vec![Diagnostic::error("too-large", message).help(help)]);
         }
         if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
             let problem = Diagnostic::error("not-utf8", format!("{name} is UTF-16, not UTF-8"));

@@ -140,6 +140,34 @@ fn a_wrong_command_line_ends_with_64() {
 }
 
 #[test]
+fn an_address_that_is_none_is_a_mistake_of_the_command_line() {
+    let folder = with(SHOP);
+    let ended = run(&folder, "--engine foo plan");
+    assert_eq!(ended.code, 64);
+    assert_snapshot!(ended.err, @r"
+    error: `foo` is no address of an engine (from --engine)
+      next       an address is like unix:///var/run/docker.sock or tcp://host:2375
+    ");
+    for words in ["--engine ssh://deploy@x plan", "--engine ssh://deploy@x version"] {
+        let ended = run(&folder, words);
+        assert_eq!(ended.code, 64, "{words}");
+        assert!(ended.err.contains("not supported yet in this version"), "{}", ended.err);
+    }
+    assert_eq!(run(&folder, "--engine tcp:// plan").code, 64);
+}
+
+#[test]
+fn init_in_a_folder_that_is_not_there_says_how_to_make_it() {
+    let ended = run(&empty(), "-f sub/x.toml init --name shop");
+    assert_eq!(ended.code, 1);
+    assert_snapshot!(ended.err, @r"
+    error: cannot write sub/x.toml
+      caused by  No such file or directory (os error 2)
+      next       there is no folder sub; make it first: mkdir -p sub
+    ");
+}
+
+#[test]
 fn apply_wants_yes_where_nobody_can_be_asked() {
     let ended = run(&with(SHOP), "apply");
     assert_eq!(ended.code, 64);

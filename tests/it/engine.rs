@@ -90,6 +90,7 @@ contract! {
         one_in_use_is_refused
         a_name_of_somebody_else_is_refused
         the_memory_is_the_latest
+        projects_called_alike_remember_apart
     }
     files {
         a_set_is_written_switched_and_seen
@@ -191,7 +192,13 @@ async fn clean<E: Tested>(engine: &E, prefix: &str, project: &str) {
     for volume in &seen.volumes {
         engine.execute(&Op::RemoveVolume { name: volume.name.clone() }).await.unwrap();
     }
-    engine.execute(&Op::RemoveRecord { prefix: prefix.to_owned() }).await.unwrap();
+    engine.execute(&forgetting(prefix, project)).await.unwrap();
+}
+
+/// What makes a project forget.
+fn forgetting(prefix: &str, project: &str) -> Op {
+    let labels = BTreeMap::from([(label::PROJECT.to_owned(), project.to_owned())]);
+    Op::RemoveRecord { prefix: prefix.to_owned(), labels }
 }
 
 /// The project id of somebody else's objects.

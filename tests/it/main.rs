@@ -18,6 +18,7 @@ mod docker;
 mod engine;
 mod examples;
 mod explain;
+mod hostile;
 mod plan;
 mod report;
 mod spec;

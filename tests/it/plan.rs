@@ -107,6 +107,7 @@ fn happen(sim: &Sim, deed: &str) {
         ["set", name, path, value] => world.tamper(name, Path::parse(path).unwrap(), Some(value)),
         ["unset", name, path] => world.tamper(name, Path::parse(path).unwrap(), None),
         ["pause", name] => world.set_state(name, State::Paused),
+        ["crash", name] => world.set_state(name, State::Restarting { code: 1 }),
         ["kill", name] => world.set_state(name, State::Exited { code: 137, oom: false }),
         ["remove", name] => {
             let id = world.find(name).unwrap().seen.id.clone();

@@ -269,7 +269,8 @@ pub(super) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-fn is_ours(there: &BTreeMap<String, String>, wanted: &BTreeMap<String, String>) -> bool {
+/// Returns whether an object with these labels belongs to the project instance that is meant.
+pub(super) fn is_ours(there: &BTreeMap<String, String>, wanted: &BTreeMap<String, String>) -> bool {
     let same = |key: &str| there.get(key) == wanted.get(key);
     wanted.contains_key(label::PROJECT) && same(label::PROJECT) && same(label::INSTANCE)
 }

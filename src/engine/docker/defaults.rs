@@ -6,7 +6,10 @@
 
 use serde_json::Value as Json;
 
-use crate::desired::{Field, Fields, Value};
+use crate::{
+    desired::{Field, Fields, Path, Value},
+    observed::{Live, LiveFields},
+};
 
 /// The defaults of one engine.
 #[derive(Debug, Clone)]
@@ -19,6 +22,22 @@ pub(super) struct Defaults {
     pub(super) runtime: String,
     /// Whether the kernel can limit swap. Where it cannot, the engine notes -1 for any limit.
     pub(super) limits_swap: bool,
+    /// Whether the kernel has control groups 2, where privileged containers are like others.
+    pub(super) unified: bool,
+    /// What this engine was set to write into containers that say nothing of it.
+    pub(super) learned: Fields,
+}
+
+/// What an engine's own configuration can give to every container: `log-opts`, `default-shm-size`,
+/// `default-ulimits` and their like. No call names them, so they are learned from a container for which
+/// nothing was asked.
+const CONFIGURED: [&str; 7] =
+    ["CgroupnsMode", "IpcMode", "LogConfig", "OomScoreAdj", "Runtime", "ShmSize", "Ulimits"];
+
+/// Returns what can be learned from the host configuration of a container for which nothing was asked.
+pub(super) fn lesson(host: super::decode::Object) -> Json {
+    let configured = host.entries().filter(|(key, _)| CONFIGURED.contains(&key.as_str()));
+    Json::Object(configured.collect())
 }
 
 const SHM: u64 = 64 << 20;
@@ -54,7 +73,49 @@ impl Defaults {
         all.set(Field::IpcNamespace, IPC);
         all.set(Field::CgroupNamespace, self.cgroup);
         all.set(Field::LogDriver, &self.log_driver);
+        all.0.extend(self.learned.0.clone());
         all
+    }
+
+    /// Returns these defaults with a [`lesson`] that was written down in the record.
+    pub(super) fn learning(&self, lesson: &str) -> Self {
+        // What cannot be read teaches nothing: the table holds.
+        let lesson: Json = serde_json::from_str(lesson).unwrap_or_default();
+        let mut learned = Fields::default();
+        for (path, live) in super::decode::host_fields(lesson, self).0 {
+            if let Live::Text(text) = live {
+                learned.insert(path, Value::Plain(text.expose().to_owned()));
+            }
+        }
+        Self { learned, ..self.clone() }
+    }
+
+    /// Brings what a container has to one form with what holds where nothing is asked, where the engine
+    /// makes a default depend on the container.
+    pub(super) fn adapt(&self, privileged: bool, fields: &mut LiveFields) {
+        let all = self.fields();
+        let default = |path: &Path| match all.get(path) {
+            Some(Value::Plain(text)) => Some(Live::text(text)),
+            _ => None,
+        };
+        // Options go with their driver; another one has none of them.
+        let driver = Field::LogDriver.path();
+        if fields.get(&driver) != default(&driver).as_ref() {
+            for path in all.0.keys().filter(|path| path.field == Field::LogOption) {
+                if let (None, Some(text)) = (fields.get(path), default(path)) {
+                    fields.0.insert(path.clone(), text);
+                }
+            }
+        }
+        // With control groups 1 a privileged container is on the host's side whatever is configured.
+        let cgroup = Field::CgroupNamespace.path();
+        if privileged
+            && !self.unified
+            && fields.get(&cgroup) == Some(&Live::text("host"))
+            && let Some(text) = default(&cgroup)
+        {
+            fields.0.insert(cgroup, text);
+        }
     }
 
     /// Returns whether `value` is what this engine has by itself under `key` of a host configuration.
@@ -85,10 +146,10 @@ impl Defaults {
 
     /// Removes from `fields` the defaults that can also be asked for. For containers whose image is
     /// gone: nothing joins their values.
-    pub(super) fn strip(&self, fields: &mut crate::observed::LiveFields) {
+    pub(super) fn strip(&self, fields: &mut LiveFields) {
         for (path, value) in self.fields().0 {
             let Value::Plain(default) = value else { continue };
-            if fields.get(&path) == Some(&crate::observed::Live::text(default)) {
+            if fields.get(&path) == Some(&Live::text(default)) {
                 fields.0.remove(&path);
             }
         }
@@ -127,7 +188,63 @@ mod tests {
             cgroup: "host",
             runtime: "runc".into(),
             limits_swap: true,
+            unified: false,
+            learned: Fields::default(),
         }
+    }
+
+    /// What an engine of 20.10 with `log-opts`, `default-shm-size` and so on wrote into an idle container.
+    const INSPECTED: &str = r#"{"Binds":null,"ContainerIDFile":"","LogConfig":{"Type":"json-file",
+        "Config":{"max-size":"10m"}},"NetworkMode":"none","PortBindings":{},"RestartPolicy":{"Name":
+        "no","MaximumRetryCount":0},"CgroupnsMode":"private","Dns":[],"IpcMode":"shareable",
+        "OomScoreAdj":0,"Privileged":false,"ShmSize":134217728,"Runtime":"runc","Ulimits":[{"Name":
+        "nofile","Hard":2000,"Soft":1000}],"MaskedPaths":["/proc/asound"]}"#;
+
+    fn taught() -> Defaults {
+        let inspected = super::super::decode::Object::new(serde_json::from_str(INSPECTED).unwrap());
+        defaults().learning(&lesson(inspected).to_string())
+    }
+
+    #[test]
+    fn what_an_engine_was_set_to_is_learned() {
+        let learned: Vec<String> = taught().learned.0.keys().map(ToString::to_string).collect();
+        let expected = [
+            "ulimits.nofile",
+            "shm",
+            "log.driver",
+            "log.options.max-size",
+            "namespaces.ipc",
+            "namespaces.cgroup",
+        ];
+        assert_eq!(learned, expected);
+        // Nothing asked, everything as learned: nothing is left to compare.
+        let inspected: Json = serde_json::from_str(INSPECTED).unwrap();
+        let mut live = super::super::decode::host_fields(lesson_of(&inspected), &taught());
+        taught().strip(&mut live);
+        assert!(live.0.is_empty(), "{live:?}");
+        for nothing in ["", "[]", "{}"] {
+            assert!(defaults().learning(nothing).learned.0.is_empty());
+        }
+    }
+
+    fn lesson_of(inspected: &Json) -> Json {
+        lesson(super::super::decode::Object::new(inspected.clone()))
+    }
+
+    #[test]
+    fn defaults_that_depend_on_the_container_compare_alike() {
+        let read = |json| super::super::decode::host_fields(json, &taught());
+        let other = read(json!({"LogConfig": {"Type": "syslog", "Config": {}}}));
+        let size = Field::LogOption.key("max-size");
+        assert_eq!(other.get(&size), Some(&Live::text("10m")));
+        let own = read(json!({"LogConfig": {"Type": "json-file", "Config": {}}}));
+        assert_eq!(own.get(&size), None);
+        let mode = |privileged: bool| {
+            let host = read(json!({"CgroupnsMode": "host", "Privileged": privileged}));
+            host.get(&Field::CgroupNamespace.path()).cloned()
+        };
+        assert_eq!(mode(true), Some(Live::text("private")));
+        assert_eq!(mode(false), Some(Live::text("host")));
     }
 
     #[test]

@@ -61,6 +61,6 @@ impl Docker {
 }
 
 /// No name of ours has a dot, so this is no service's.
-fn lock_name(prefix: &str) -> String {
+pub(super) fn lock_name(prefix: &str) -> String {
     format!("{prefix}.lock")
 }

@@ -190,7 +190,7 @@ impl Engine for Docker {
             Op::WriteRecord { prefix, labels, record } => {
                 self.write_record(prefix, labels, record).await
             }
-            Op::RemoveRecord { prefix } => self.remove_record(prefix).await,
+            Op::RemoveRecord { prefix, labels } => self.remove_record(prefix, labels).await,
         }
     }
 }

@@ -59,8 +59,15 @@ impl Observe for Docker {
             .iter()
             .filter_map(|network| Some((network.id.clone()?, network.name.clone()?)))
             .collect();
+        let ours = volumes.iter().filter(|volume| {
+            let labels = sorted_map(&volume.labels);
+            decode::owner(&labels, &request.project_id, request.instance.as_ref()).is_ours()
+        });
+        let memory = record::latest(ours);
+        let lesson = memory.as_ref().and_then(|memory| memory.lesson.as_deref());
+        let defaults = info.defaults.learning(lesson.unwrap_or_default());
         let around = Around {
-            defaults: &info.defaults,
+            defaults: &defaults,
             networks: &names,
             project: &request.project_id,
             instance: request.instance.as_ref(),
@@ -71,16 +78,14 @@ impl Observe for Docker {
         let image_ids = seen.iter().map(|container| container.image_id.clone());
         let found_images = wanted_images(&images, request);
         let image_ids = image_ids.chain(found_images.values().map(|image| image.id.clone()));
-        let image_defaults =
-            self.image_defaults(image_ids.collect(), &images, &info.defaults).await?;
+        let image_defaults = self.image_defaults(image_ids.collect(), &images, &defaults).await?;
         for container in &mut seen {
             if !image_defaults.contains_key(&container.image_id) {
-                info.defaults.strip(&mut container.fields);
+                defaults.strip(&mut container.fields);
             }
         }
         let (files, inner) =
             tokio::join!(self.look_at_files(request, &seen), self.look_inside(request, &seen));
-        let ours = volumes.iter().filter(|volume| volume_owner(volume, &around).is_ours());
         Ok(Observed {
             at: now(),
             engine: info.facts.clone(),
@@ -90,7 +95,7 @@ impl Observe for Docker {
             image_defaults,
             files: files?,
             inner,
-            record: record::latest(ours),
+            record: memory.map(|memory| memory.record),
             ports: foreign_ports(&containers, &around),
             containers: seen,
         })
@@ -122,6 +127,8 @@ impl Docker {
                 cgroup: if unified { "private" } else { "host" },
                 runtime: info.default_runtime.unwrap_or_else(|| "runc".into()),
                 limits_swap: info.swap_limit.unwrap_or(true),
+                unified,
+                learned: Fields::default(),
             };
             Ok(EngineInfo { facts, defaults })
         };

@@ -222,6 +222,7 @@ impl Docker {
             Probe::Http { port, path } => format!("GET :{port}{path}"),
             Probe::Tcp { port } => format!("connect to :{port}"),
             Probe::Exec(argv) => argv.join(" "),
+            Probe::Image if life.health_test.is_empty() => "whether it keeps running".to_owned(),
             Probe::Image => "the image's health check".to_owned(),
             Probe::Exit => "exit code 0".to_owned(),
         };

@@ -10,27 +10,36 @@ use bollard::{
     query_parameters::{ListVolumesOptionsBuilder, RemoveVolumeOptions},
 };
 
-use super::{Docker, create::owned, refusal};
+use super::{
+    Docker,
+    create::{is_ours, owned},
+    defaults, refusal,
+};
 use crate::{
     engine::Error,
     model::Digest,
     observed::{Record, label},
+    plan::Target,
 };
 
 impl Docker {
     pub(super) async fn write_record(
         &self,
         prefix: &str,
-        labels: &BTreeMap<String, String>,
+        ownership: &BTreeMap<String, String>,
         record: &Record,
     ) -> Result<(), Error> {
         let what = "write the project's memory";
         let text = record.to_text();
-        let digest = Digest::of(text.as_bytes());
+        // Of equal texts of two projects each needs a volume.
+        let lesson = self.lesson(prefix, what).await?;
+        let owners = ownership.values().chain(&lesson).map(String::as_bytes);
+        let digest = Digest::of_parts(owners.chain([text.as_bytes()]));
         let phase = if record.complete { 'c' } else { 'i' };
         let name = format!("{}{}{phase}-{}", beginning(prefix), record.generation, digest.short());
-        let mut labels = labels.clone();
+        let mut labels = ownership.clone();
         labels.insert(label::RECORD.to_owned(), text);
+        labels.extend(lesson.map(|lesson| (label::ENGINE_DEFAULTS.to_owned(), lesson)));
         let request = VolumeCreateRequest {
             name: Some(name.clone()),
             driver: Some("local".into()),
@@ -39,16 +48,29 @@ impl Docker {
         };
         let made = self.api.create_volume(request).await;
         made.map_err(|error| self.refused(what, &error))?;
-        self.remove_records(prefix, Some(&name), what).await
+        self.remove_records(prefix, ownership, Some(&name), what).await
     }
 
-    pub(super) async fn remove_record(&self, prefix: &str) -> Result<(), Error> {
-        self.remove_records(prefix, None, "forget the project's memory").await
+    /// Learns what the engine was set to give to every container from the one that is there during every
+    /// apply and for which nothing was asked: the lock. A look may not make one.
+    async fn lesson(&self, prefix: &str, what: &str) -> Result<Option<String>, Error> {
+        let lock = Target::Name(super::lock::lock_name(prefix));
+        let there = self.look_up(&lock, what).await?;
+        Ok(there.map(|mut there| defaults::lesson(there.object("HostConfig")).to_string()))
+    }
+
+    pub(super) async fn remove_record(
+        &self,
+        prefix: &str,
+        ownership: &BTreeMap<String, String>,
+    ) -> Result<(), Error> {
+        self.remove_records(prefix, ownership, None, "forget the project's memory").await
     }
 
     async fn remove_records(
         &self,
         prefix: &str,
+        ownership: &BTreeMap<String, String>,
         but: Option<&str>,
         what: &str,
     ) -> Result<(), Error> {
@@ -58,7 +80,10 @@ impl Docker {
         let listed = listed.map_err(|error| self.refused(what, &error))?;
         let beginning = beginning(prefix);
         for volume in listed.volumes.unwrap_or_default() {
-            if !volume.name.starts_with(&beginning) || Some(volume.name.as_str()) == but {
+            // Two projects may call themselves alike; whose it is stands in the labels.
+            let there = volume.labels.into_iter().collect();
+            let is_one = volume.name.starts_with(&beginning) && is_ours(&there, ownership);
+            if !is_one || Some(volume.name.as_str()) == but {
                 continue;
             }
             let removed = self.api.remove_volume(&volume.name, None::<RemoveVolumeOptions>).await;
@@ -68,13 +93,22 @@ impl Docker {
     }
 }
 
+/// What the volume of a memory says.
+pub(super) struct Memory {
+    /// The memory itself.
+    pub(super) record: Record,
+    /// What was learned of the engine when it was written.
+    pub(super) lesson: Option<String>,
+}
+
 /// Returns the memory among volumes of ours: the latest that can be read.
-pub(super) fn latest<'a>(volumes: impl IntoIterator<Item = &'a ApiVolume>) -> Option<Record> {
-    let texts = volumes.into_iter().filter_map(|volume| volume.labels.get(label::RECORD));
-    texts
-        .filter_map(|text| Record::parse(text))
-        // Of one generation, what was written at its end stands above the intent at its beginning.
-        .max_by_key(|record| (record.generation, record.complete, record.at))
+pub(super) fn latest<'a>(volumes: impl IntoIterator<Item = &'a ApiVolume>) -> Option<Memory> {
+    let memories = volumes.into_iter().filter_map(|volume| {
+        let record = Record::parse(volume.labels.get(label::RECORD)?)?;
+        Some(Memory { record, lesson: volume.labels.get(label::ENGINE_DEFAULTS).cloned() })
+    });
+    // Of one generation, what was written at its end stands above the intent at its beginning.
+    memories.max_by_key(|Memory { record, .. }| (record.generation, record.complete, record.at))
 }
 
 /// No name of ours has a dot, so this begins no other project's names.

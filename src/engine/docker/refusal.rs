@@ -93,6 +93,9 @@ fn classify(status: Option<u16>, words: &str) -> Refusal {
     {
         return Refusal::ImageMissing;
     }
+    if says(&["unable to start container process", "starting container process caused"]) {
+        return Refusal::NotExecutable;
+    }
     // Docker's client for registries says what Go's network library says.
     if says(&["dial tcp", "no such host", "tls handshake timeout", "client.timeout exceeded"]) {
         return Refusal::NoRegistry;

@@ -262,14 +262,20 @@ pub(super) fn execute(world: &mut World, op: &Op, keyring: &Keyring) -> Result<(
                 inside.remove(&inner.id);
             }
         }
-        Op::WriteRecord { prefix, labels: _, record } => {
-            world.records.insert(prefix.clone(), record.to_text());
+        Op::WriteRecord { prefix, labels, record } => {
+            world.records.insert(memory(prefix, labels), record.to_text());
         }
-        Op::RemoveRecord { prefix } => {
-            world.records.remove(prefix);
+        Op::RemoveRecord { prefix, labels } => {
+            world.records.remove(&memory(prefix, labels));
         }
     }
     Ok(())
+}
+
+/// Returns what a project's memory stands under.
+fn memory(prefix: &str, labels: &BTreeMap<String, String>) -> (String, String, String) {
+    let text = |key: &str| labels.get(key).cloned().unwrap_or_default();
+    (prefix.to_owned(), text(label::PROJECT), text(label::INSTANCE))
 }
 
 const UPDATABLE: [Field; 8] = [

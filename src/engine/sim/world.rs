@@ -27,8 +27,8 @@ pub struct World {
     pub images: BTreeMap<String, SeenImage>,
     /// What containers inherit, by image id.
     pub image_defaults: BTreeMap<String, Fields>,
-    /// The project's memory, by prefix.
-    pub records: BTreeMap<String, String>,
+    /// Each project's memory, by prefix, project id and instance.
+    pub records: BTreeMap<(String, String, String), String>,
     /// What is inside services, by the volume that holds it, or the container's id where none does.
     pub inner: BTreeMap<String, BTreeMap<Inner, LiveFields>>,
     /// The id and holder of each project's lock, by prefix.
@@ -112,6 +112,8 @@ impl World {
 
     pub(super) fn observe(&self, request: &Request) -> Observed {
         let owner = |labels: &BTreeMap<String, String>| owner(labels, request);
+        let instance = request.instance.as_ref().map(ToString::to_string).unwrap_or_default();
+        let memory = (request.prefix.clone(), request.project_id.clone(), instance);
         let mut observed = Observed {
             engine: EngineFacts {
                 name: "sim".into(),
@@ -121,7 +123,7 @@ impl World {
                 updates_in_place: true,
                 ..EngineFacts::default()
             },
-            record: self.records.get(&request.prefix).and_then(|text| Record::parse(text)),
+            record: self.records.get(&memory).and_then(|text| Record::parse(text)),
             ..Observed::default()
         };
         for container in self.containers.values() {

@@ -176,13 +176,16 @@ fn actions(plan: &Plan, change: &Change, verdict: Verdict) -> Vec<&'static str> 
             Action::Create => vec!["create"],
             _ => vec!["update"],
         },
-        (Verdict::Recreate | Verdict::Held, _) => match verdict::starts_first(plan, &change.id) {
-            Some(true) => vec!["create", "delete"],
-            Some(false) | None => vec!["delete", "create"],
-        },
+        (Verdict::Recreate | Verdict::Replace | Verdict::Held, _) => {
+            match verdict::starts_first(plan, &change.id) {
+                Some(true) => vec!["create", "delete"],
+                Some(false) | None => vec!["delete", "create"],
+            }
+        }
         (Verdict::NotChecked, _) => vec!["no-op"],
         (
-            Verdict::Restart
+            Verdict::Adopt
+            | Verdict::Restart
             | Verdict::Reload
             | Verdict::InPlace
             | Verdict::Start

@@ -1,6 +1,6 @@
 //! A plan, and drift, as JSON.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -8,7 +8,7 @@ use super::change::{PlannedResource, ResourceChange, steps};
 use crate::{
     controller::Pass,
     desired::Fields,
-    diff::{Change, FieldChange},
+    diff::{Action, Change, FieldChange, Mover},
     model::{Origin, ResourceId},
     plan::Plan,
     report::{
@@ -173,7 +173,7 @@ pub fn drift(pass: &Pass) -> String {
         nself: Own,
     }
     let resource_drift = drifted(pass);
-    let mut own = own(&pass.plan, pass.looked_ms);
+    let mut own = own(&only_drift(&pass.plan), pass.looked_ms);
     // A plan's steps are not drift's business: nobody is going to take them.
     own.steps.clear();
     super::text(&DriftJson {
@@ -182,6 +182,24 @@ pub fn drift(pass: &Pass) -> String {
         resource_drift,
         nself: own,
     })
+}
+
+/// Returns what is left of a plan without what the file moved: what a person changed there is no drift.
+fn only_drift(plan: &Plan) -> Plan {
+    let mut plan = plan.clone();
+    plan.changes.changes.retain(Change::is_drift);
+    for change in &mut plan.changes.changes {
+        change.fields.retain(|field| field.mover != Mover::You);
+        let most = change.fields.iter().map(|field| field.effect).max();
+        if let (Action::Change(effect), Some(most)) = (&mut change.action, most) {
+            *effect = most;
+        }
+    }
+    let moved: BTreeSet<ResourceId> = plan.changes.changes.iter().map(|c| c.id.clone()).collect();
+    plan.steps.retain(|step| moved.contains(&step.group));
+    plan.held.retain(|held| moved.contains(&held.id));
+    plan.blocked.retain(|id, _| moved.contains(id));
+    plan
 }
 
 fn wanted(pass: &Pass, id: &ResourceId) -> Option<Fields> {

@@ -16,7 +16,8 @@ pub(super) fn check(spec: &Spec, broken: &BTreeSet<ServiceName>, problems: &mut 
         for need in &service.settings.needs {
             if need.value == *name {
                 let problem = Diagnostic::error("self-reference", format!("`{name}` needs itself"));
-                problems.push(problem.at(&need.origin, ""));
+                let help = "take it out: a service does not wait for itself";
+                problems.push(problem.at(&need.origin, "").help(help));
             } else if spec.services.contains_key(&need.value) {
                 targets.insert(&need.value, &need.origin);
             } else if !broken.contains(&need.value) {
@@ -143,11 +144,19 @@ fn next_of<'a>(graph: &Graph<'a>, name: &ServiceName) -> Vec<&'a ServiceName> {
     graph.get(name).map_or_else(Vec::new, |targets| targets.keys().rev().copied().collect())
 }
 
+/// Nobody follows a longer one from its first service to its last.
+const LONGEST_CYCLE: usize = 10;
+
 fn cycle(graph: &Graph<'_>, path: &[&ServiceName]) -> Diagnostic {
-    let names: Vec<_> = path.iter().chain(path.first()).map(|name| name.as_str()).collect();
+    let shown = if path.len() > LONGEST_CYCLE { LONGEST_CYCLE - 2 } else { path.len() };
+    let mut names: Vec<String> = path[..shown].iter().map(ToString::to_string).collect();
+    if shown < path.len() {
+        names.push(format!("{} more", path.len() - shown));
+    }
+    names.extend(path.first().map(ToString::to_string));
     let message = format!("services wait for each other: {}", names.join(" → "));
     let mut problem = Diagnostic::error("cycle", message);
-    for (index, name) in path.iter().enumerate() {
+    for (index, name) in path[..shown].iter().enumerate() {
         let target = path[(index + 1) % path.len()];
         if let Some(origin) = graph.get(name).and_then(|targets| targets.get(target)) {
             problem = problem.at(origin, format!("{name} waits for {target}"));

@@ -12,5 +12,5 @@ mod inside;
 mod reading;
 mod removal;
 mod services;
-mod stage;
+pub(crate) mod stage;
 mod tamper;

@@ -87,7 +87,7 @@ pub async fn what_is_gone_is_removed<E: Engine>(engine: &E, prefix: &str) {
     run(engine, Op::RemoveContainer(named(&name))).await;
     run(engine, Op::RemoveNetwork { id: "0".repeat(64) }).await;
     run(engine, Op::RemoveVolume { name: format!("{prefix}-none") }).await;
-    run(engine, Op::RemoveRecord { prefix: prefix.to_owned() }).await;
+    run(engine, super::forgetting(prefix, prefix)).await;
     let (container, network) = (named(&name), format!("{prefix}-none"));
     run(engine, Op::Disconnect { container, network }).await;
     assert!(look(engine, prefix).await.containers.is_empty());

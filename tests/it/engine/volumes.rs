@@ -4,11 +4,11 @@ use nself::{
     desired::{Mount, MountSource},
     engine::{Engine, Refusal},
     model::ResourceId,
-    observed::{Live, Record},
+    observed::{Live, Record, Request},
     plan::Op,
 };
 
-use super::{labels, look, make, named, other_project, refused, request, run, twice};
+use super::{forgetting, labels, look, make, named, other_project, refused, request, run, twice};
 
 pub async fn making_one_twice_keeps_it<E: Engine>(engine: &E, prefix: &str) {
     let mut volume = make::volume(&format!("{prefix}-data"));
@@ -85,6 +85,29 @@ pub async fn the_memory_is_the_latest<E: Engine>(engine: &E, prefix: &str) {
     assert_eq!(read().await, Some(record));
     let seen = look(engine, prefix).await;
     assert!(seen.volumes.is_empty(), "memory is not data: {:?}", seen.volumes);
-    twice(engine, Op::RemoveRecord { prefix: prefix.to_owned() }).await;
+    twice(engine, forgetting(prefix, prefix)).await;
     assert_eq!(read().await, None);
+}
+
+pub async fn projects_called_alike_remember_apart<E: Engine>(engine: &E, prefix: &str) {
+    let other = other_project(prefix);
+    let write = |project: &str, record: &Record| Op::WriteRecord {
+        prefix: prefix.to_owned(),
+        labels: labels(project, &ResourceId::Volume("memory".into())),
+        record: record.clone(),
+    };
+    let read = async |project: &str| {
+        let request = Request { project_id: project.to_owned(), ..request(prefix) };
+        engine.observe(&request).await.unwrap().record
+    };
+    // The very same text is two memories all the same.
+    let record = Record { generation: 1, at: 5, ..Record::default() };
+    run(engine, write(&other, &record)).await;
+    run(engine, write(prefix, &record)).await;
+    let newer = Record { generation: 2, ..record.clone() };
+    run(engine, write(prefix, &newer)).await;
+    assert_eq!(read(&other).await, Some(record.clone()));
+    assert_eq!(read(prefix).await, Some(newer));
+    run(engine, forgetting(prefix, prefix)).await;
+    assert_eq!((read(&other).await, read(prefix).await), (Some(record), None));
 }

@@ -8,7 +8,7 @@ use insta::assert_snapshot;
 use nself::{
     desired::Field,
     diff::{Action, Change, Effect, Mover},
-    plan::{Event, Failure, Held, Plan, Release, Verb},
+    plan::{Event, Failure, Held, Op, Plan, Release, Target, Verb},
     report::{self, Ending, Style},
 };
 use serde_json::Value;
@@ -22,6 +22,29 @@ fn a_plan_of_everything() {
 #[test]
 fn a_narrow_screen_loses_nothing() {
     assert_snapshot!(report::plan(&busy(), 41, Style { width: 60, ..Style::plain() }));
+}
+
+#[test]
+fn values_are_explained_in_columns() {
+    let of = |path: &str, value: &str, origin: &str| nself::desired::Explained {
+        path: path.into(),
+        value: value.into(),
+        origin: origin.into(),
+        overridden: Vec::new(),
+    };
+    let tools = ["fetch", "unpack", "compile", "install", "verify", "publish"]
+        .map(|tool| format!("\"/usr/local/bin/{tool} --quiet\""));
+    let mut api = [
+        of("api kind", "container", "nself.toml:4"),
+        of("container/shop-api env.EMPTY", "", "nself.toml:9"),
+        of("container/shop-api env.TOKEN", "(secret)", "nself.toml:8"),
+        of("container/shop-api health.interval", "10s", "default"),
+        of("container/shop-api command", r#"["serve","--log format"]"#, "nself.toml:7"),
+    ]
+    .to_vec();
+    let list = format!("[{}]", tools.join(","));
+    api.push(of("container/shop-api capabilities.add", &list, "nself.toml:12"));
+    assert_snapshot!(report::explain(&api, Style::plain()));
 }
 
 #[test]
@@ -82,6 +105,21 @@ fn drift_says_what_moved_and_the_way_back() {
 fn a_failure_says_why_and_what_next() {
     assert_snapshot!(report::outcome(&world::failed(), 1, Style::plain()));
     assert_eq!(report::ending(&world::failed()), Ending::Failed);
+}
+
+#[test]
+fn what_did_not_run_is_not_said_to_run_again() {
+    let mut report = world::failed();
+    let new = Target::Name("shop-api.next".into());
+    report.passes[0].0.steps[2].on_failure = vec![Op::RemoveContainer(new)];
+    let text = report::outcome(&report, 1, Style::plain());
+    let first = "✗ shop-api did not become ready in 30s; the new one was taken away; the old one was \
+                 not running\n";
+    assert!(text.starts_with(first), "{text}");
+    let group = report.passes[0].0.steps[2].group.clone();
+    let event = Event::Returned { group, failure: None };
+    let line = report::line(&report.passes[0].0, &event, Style::plain()).unwrap();
+    assert!(line.ends_with("the old one was not running\n"), "{line}");
 }
 
 #[test]
@@ -163,6 +201,13 @@ fn drift_as_json_goes_from_applied_to_live() {
     assert_eq!(redis["change"]["before"]["limits"]["memory"], 268_435_456);
     assert_eq!(redis["change"]["after"]["limits"]["memory"], 1_073_741_824);
     assert_eq!(json["drifted"], true);
+    // The gateway's new route is the person's own, and the api has one field of which nobody knows.
+    let changes = json["nself"]["changes"].as_object().unwrap();
+    assert!(!changes.contains_key("files/shop-gateway"), "{changes:#?}");
+    let fields = changes["container/shop-api"]["fields"].as_array().unwrap();
+    assert_eq!(fields.len(), 1);
+    assert_eq!(fields[0]["mover"], "unknown");
+    assert_eq!(json["nself"]["held"].as_array().unwrap().len(), 0);
 }
 
 #[test]

@@ -52,6 +52,7 @@ pub(super) fn decode(mut host: Object, defaults: &Defaults, fields: &mut LiveFie
         fields.insert(Field::LogOption.key(option), value);
     }
     namespaces(&mut host, fields);
+    defaults.adapt(privileged, fields);
     for (key, value) in host.0 {
         if !defaults.is_default(&key, &value, privileged) {
             fields.insert(Field::Other.key(key), text(value));

@@ -90,6 +90,11 @@ impl Object {
 }
 
 impl Object {
+    /// Returns what is left, with its keys.
+    pub(in super::super) fn entries(self) -> impl Iterator<Item = (String, Json)> {
+        self.0.into_iter()
+    }
+
     /// Returns what is left.
     pub(in super::super) fn values(self) -> impl Iterator<Item = Json> {
         self.0.into_iter().map(|(_, value)| value)

@@ -79,6 +79,13 @@ pub(super) fn container(json: Json, around: &Around<'_>) -> SeenContainer {
     }
 }
 
+/// Reads a host configuration alone.
+pub(super) fn host_fields(json: Json, defaults: &Defaults) -> LiveFields {
+    let mut fields = LiveFields::default();
+    host::decode(Object::new(json), defaults, &mut fields);
+    fields
+}
+
 /// Returns what a container is doing.
 pub(super) fn state(status: &mut Object) -> State {
     let code = status.number("ExitCode").unwrap_or_default();

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::observed::Live;
+use crate::{desired::Fields, observed::Live};
 
 const ID: &str = "5513efde251046e4f046055a264532c5fb4bb3b086e91fa1fab62e2ed5852c74";
 
@@ -14,6 +14,8 @@ fn read(config: Json, host: Json, networks: Json) -> SeenContainer {
         cgroup: "host",
         runtime: "runc".into(),
         limits_swap: true,
+        unified: false,
+        learned: Fields::default(),
     };
     let around = Around {
         defaults: &defaults,

@@ -1,0 +1,83 @@
+//! Ports that somebody else has, on the engine of this machine: there is no other way to share ports
+//! with programs of this machine.
+
+use std::net::TcpListener;
+
+use super::Scene;
+use crate::docker::stage::{BASE, docker, try_docker};
+
+const ENGINE: &str = "unix:///var/run/docker.sock";
+
+/// Takes away what a test made, whatever became of it.
+struct Gone(String);
+
+impl Drop for Gone {
+    fn drop(&mut self) {
+        let name = format!("name=^/{}", self.0);
+        let ids = try_docker(&["ps", "-aq", "--filter", &name]).unwrap_or_default();
+        for id in ids.split_whitespace() {
+            let _ = try_docker(&["rm", "-f", id]);
+        }
+        for class in ["network", "volume"] {
+            let label = format!("label=dev.nself.project={}", self.0);
+            let ids = try_docker(&[class, "ls", "-q", "--filter", &label]).unwrap_or_default();
+            for id in ids.split_whitespace() {
+                let _ = try_docker(&[class, "rm", id]);
+            }
+        }
+    }
+}
+
+/// Returns a project whose service publishes a port.
+fn project(purpose: &str, port: u16) -> (Gone, Scene, String) {
+    let name = format!("t{}-{purpose}", std::process::id());
+    let text = format!(
+        "[project]\nname = \"{name}\"\n[services.web]\nimage = \"{BASE}\"\ninit = true\n\
+         command = [\"sleep\", \"inf\"]\npublish = [\"{port}:80\"]\n"
+    );
+    (Gone(name.clone()), Scene::on(ENGINE, &text), name)
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Applies while somebody has the port, and looks at what is said of them.
+fn refused(scene: &Scene, name: &str, why: &str) {
+    let ended = scene.run("apply -y");
+    assert_eq!(ended.code, 1, "{}", ended.whole());
+    assert_eq!(
+        ended.err,
+        format!(
+            "✗ the engine refused to start {name}-web\n    because  {why}\n    next     free the port \
+             or choose another one in nself.toml\n2 steps done, 1 failed, 1 not started. Exit 1.\n"
+        )
+    );
+}
+
+#[test]
+fn a_port_of_a_program() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (_gone, scene, name) = project("program", port);
+    // Threads have names of their own; the program's is in the table of processes.
+    let comm = std::fs::read_to_string("/proc/self/comm").unwrap();
+    let by = format!("{} (process {})", comm.trim(), std::process::id());
+    refused(&scene, &name, &format!("127.0.0.1:{port} of the host is taken by {by}"));
+    drop(listener);
+    scene.converge();
+}
+
+#[test]
+fn a_port_of_a_container() {
+    let port = free_port();
+    let (_gone, scene, name) = project("container", port);
+    let other = format!("{name}-foreign");
+    let publish = format!("127.0.0.1:{port}:80");
+    docker(&["run", "-d", "--init", "--name", &other, "-p", &publish, BASE, "sleep", "inf"]);
+    let by = format!("127.0.0.1:{port} of the host is taken by the container {other}");
+    refused(&scene, &name, &by);
+    assert_eq!(docker(&["inspect", "-f", "{{.State.Running}}", &other]), "true");
+    docker(&["rm", "-f", &other]);
+    scene.converge();
+}
