@@ -94,7 +94,8 @@ fn ended(report: Option<&Report>, ui: Ui) -> Exit {
         ui.print("nothing was changed\n");
         return Exit::Failed;
     };
-    let exit = match report::ending(report) {
+    let ending = report::ending(report);
+    let exit = match ending {
         Ending::Nothing | Ending::Done => Exit::Done,
         Ending::Held => Exit::Held,
         Ending::Unsettled | Ending::Interrupted | Ending::Failed => Exit::Failed,
@@ -108,7 +109,8 @@ fn ended(report: Option<&Report>, ui: Ui) -> Exit {
         if !ui.json {
             ui.complain(&text);
         }
-    } else {
+    } else if ending != Ending::Nothing {
+        // That there is nothing to do, the plan has said.
         ui.print(&text);
     }
     exit

@@ -35,6 +35,7 @@ impl Interrupt {
             self.token.cancel();
             ui.remark("\nfinishing the running steps · Ctrl-C again leaves at once\n");
             any(&mut signals).await;
+            ui.remark("left at once · nself apply goes on from here\n");
         }
     }
 }

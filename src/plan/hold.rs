@@ -101,7 +101,8 @@ impl Planner<'_> {
                 taken.filter(|holder| Some(holder.container.as_str()) != in_the_way)
             {
                 let why = format!(
-                    "port {port} of {address} is taken by the container {container}, which is not ours"
+                    "port {port} of {address} is taken by the container {container}, which is not ours: \
+                     free it, or publish on another one"
                 );
                 self.blocked.insert(change.id.clone(), why);
                 if change.subject.is_none() {

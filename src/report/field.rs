@@ -19,6 +19,10 @@ const WIDEST_PATH: usize = 32;
 const WIDEST_VALUES: usize = 44;
 /// Two values that do not fit beside each other stand one below the other.
 const WIDEST_PAIR: usize = 64;
+/// Of longer values only what is around their first difference is shown, after so many characters that
+/// are alike.
+const LONGEST_LINE: usize = 240;
+const AROUND: usize = 40;
 /// A longer difference is cut, saying by how much.
 const LONGEST_DIFF: usize = 40;
 /// Of what is new as a whole, its beginning says what it is.
@@ -74,6 +78,7 @@ impl Row {
             let changed = diff.iter().filter(|(tag, _)| *tag != ChangeTag::Equal).count();
             (count(changed, "line"), diff)
         } else if columns(&values) > WIDEST_PAIR {
+            let (before, after) = excerpts(&before, &after);
             let both = vec![(ChangeTag::Delete, before), (ChangeTag::Insert, after)];
             ("differs".to_owned(), both)
         } else {
@@ -119,6 +124,23 @@ impl Row {
         }
         out
     }
+}
+
+/// Returns two values of one line each, of long ones only what is around the first difference.
+fn excerpts(before: &str, after: &str) -> (String, String) {
+    let alike = before.chars().zip(after.chars()).take_while(|(a, b)| a == b).count();
+    let start = alike.saturating_sub(AROUND);
+    let excerpt = |text: &str| {
+        let length = text.chars().count();
+        if length <= LONGEST_LINE {
+            return text.to_owned();
+        }
+        let shown: String = text.chars().skip(start).take(LONGEST_LINE - 2 * AROUND).collect();
+        let (first, last) = (if start > 0 { "…" } else { "" }, start + shown.chars().count());
+        let rest = if last < length { "…" } else { "" };
+        format!("{first}{shown}{rest} ({length} characters)")
+    };
+    (excerpt(before), excerpt(after))
 }
 
 /// Returns what to say of a container that the engine starts again and again: nobody moved it, it fell.

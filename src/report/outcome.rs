@@ -67,6 +67,9 @@ pub fn outcome(report: &Report, exit: u8, style: Style) -> String {
         out += &format!("! {}   {word}: {}\n", held.id, clean(&held.what));
         out += &format!("    allow it with   {}\n", style.release(&held.release));
     }
+    for (id, why) in &report.rest.blocked {
+        out += &format!("! {id}   blocked: {}\n", clean(why));
+    }
     if ending == Ending::Nothing {
         let looked_at = count(report.rest.changes.looked_at(), "resource");
         return out + &format!("{} · {looked_at} · nothing to do\n", report.rest.title);
@@ -102,7 +105,13 @@ fn counts(report: &Report, ending: Ending, style: Style) -> String {
     let mut line = parts.join(", ");
     let again = format!("{} {}", style.program, style.command);
     match ending {
-        Ending::Held => line += &format!("; {} held", report.rest.held.len()),
+        Ending::Held => {
+            let waiting =
+                [(report.rest.held.len(), "held"), (report.rest.blocked.len(), "blocked")];
+            for (number, word) in waiting.into_iter().filter(|(number, _)| *number > 0) {
+                line += &format!("; {number} {word}");
+            }
+        }
         Ending::Unsettled => {
             line += &format!("; still to do: {}. Go on with {again}", Summary::of(&report.rest));
         }

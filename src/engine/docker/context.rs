@@ -9,6 +9,8 @@ pub(super) fn pack(context: &BuildContext, into: impl Write) -> io::Result<()> {
     let mut archive = tar::Builder::new(into);
     // Links stay links; where they point is the build's business.
     archive.follow_symlinks(false);
+    // Engines do not know the form in which files with holes would be written.
+    archive.sparse(false);
     match context {
         BuildContext::Folder { path, dockerfile, target: _ } => {
             for (name, file) in source::walk(path, dockerfile)? {

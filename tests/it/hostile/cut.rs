@@ -77,7 +77,7 @@ fn killed_and_applied_again() {
     let failed = scene.run("apply -y");
     assert_eq!(failed.code, 1, "{}", failed.whole());
     let env = bench.docker(&["inspect", "-f", "{{.State.Running}} {{.Config.Env}}", "shop-api"]);
-    assert!(env.starts_with("true [VERSION=1 "), "{env}\n{}", failed.whole());
+    assert!(env.starts_with("true ") && env.contains("VERSION=1"), "{env}\n{}", failed.whole());
     scene.write(&shop(4));
     scene.converge();
     is_complete(&bench, &scene, 4);
@@ -120,16 +120,16 @@ fn two_at_once() {
     let scene = Scene::on(&bench.address(), &shop(1));
     let child = apply_until_waiting(&bench, &scene, "shop-api");
     let other = Scene::on(&bench.address(), &shop(7));
-    for words in ["apply -y", "destroy -y", "stop -y"] {
+    for words in ["apply -y", "destroy -y", "stop"] {
         let ended = other.run(words);
         assert_eq!(ended.code, 6, "{words}: {}", ended.whole());
         let lines: Vec<&str> = ended.err.lines().collect();
-        let [first, holder, next] = lines[..] else { panic!("{}", ended.err) };
+        let [first, next] = lines[..] else { panic!("{}", ended.err) };
         let host = rustix::system::uname();
         let host = host.nodename().to_string_lossy();
         assert!(first.starts_with("error: shop is being applied by "), "{first}");
-        assert!(first.ends_with(&format!(" on {host}")), "{first}");
-        assert!(holder.contains(&format!("process {}, since 2", child.id())), "{holder}");
+        let holder = format!(" on {host} (process {}, since 20", child.id());
+        assert!(first.contains(&holder), "{first}");
         assert!(next.starts_with("  next       wait until that apply has ended"), "{next}");
     }
     assert!(!other.path(".nself").exists(), "a second vault was made up");

@@ -25,8 +25,8 @@ fn nothing_is_lost_and_room_is_all_it_takes() {
 
     // While an image is built.
     fs::create_dir(scene.path("api")).unwrap();
-    let large = "FROM tiny:1\nRUN while :; do echo 0123456789012345678901234567890123456789; done >/large\n";
-    fs::write(scene.path("api/Dockerfile"), large).unwrap();
+    fs::write(scene.path("api/Dockerfile"), "FROM tiny:1\nCOPY large /large\n").unwrap();
+    fs::File::create(scene.path("api/large")).unwrap().set_len(64 << 20).unwrap();
     let built = "[services.api]\nbuild = \"api\"\ninit = true\ncommand = [\"sleep\", \"inf\"]\n";
     scene.write(&shop(built));
     let ended = scene.run("apply -y");
@@ -46,7 +46,18 @@ fn nothing_is_lost_and_room_is_all_it_takes() {
     scene.write(&shop(replaced));
     let ended = scene.run("apply -y");
     assert_eq!(ended.code, 1, "{}", ended.whole());
-    assert_snapshot!("full-create", ended.err);
+    // Not even the lock could be taken, so nothing was begun.
+    let lines: Vec<&str> = ended.err.lines().collect();
+    let [what, why, next] = lines[..] else { panic!("{}", ended.err) };
+    assert_eq!(what, "error: the engine refused to take the lock of shop");
+    assert!(
+        why.starts_with("  caused by  ") && why.ends_with(": no space left on device"),
+        "{why}"
+    );
+    assert_eq!(
+        next,
+        "  next       the engine's disk is full; see what takes the room: docker system df"
+    );
     assert_eq!(bench.containers(), good, "{}", ended.whole());
 
     bench.docker(&["exec", "shop-old", "sh", "-c", "echo >/fill"]);

@@ -42,19 +42,6 @@ fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// Applies while somebody has the port, and looks at what is said of them.
-fn refused(scene: &Scene, name: &str, why: &str) {
-    let ended = scene.run("apply -y");
-    assert_eq!(ended.code, 1, "{}", ended.whole());
-    assert_eq!(
-        ended.err,
-        format!(
-            "✗ the engine refused to start {name}-web\n    because  {why}\n    next     free the port \
-             or choose another one in nself.toml\n2 steps done, 1 failed, 1 not started. Exit 1.\n"
-        )
-    );
-}
-
 #[test]
 fn a_port_of_a_program() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -63,7 +50,16 @@ fn a_port_of_a_program() {
     // Threads have names of their own; the program's is in the table of processes.
     let comm = std::fs::read_to_string("/proc/self/comm").unwrap();
     let by = format!("{} (process {})", comm.trim(), std::process::id());
-    refused(&scene, &name, &format!("127.0.0.1:{port} of the host is taken by {by}"));
+    let ended = scene.run("apply -y");
+    assert_eq!(ended.code, 1, "{}", ended.whole());
+    assert_eq!(
+        ended.err,
+        format!(
+            "✗ the engine refused to start {name}-web\n    because  127.0.0.1:{port} of the host is \
+             taken by {by}\n    next     free the port or choose another one in nself.toml\n2 steps \
+             done, 1 failed, 1 not started. Exit 1.\n"
+        )
+    );
     drop(listener);
     scene.converge();
 }
@@ -75,8 +71,13 @@ fn a_port_of_a_container() {
     let other = format!("{name}-foreign");
     let publish = format!("127.0.0.1:{port}:80");
     docker(&["run", "-d", "--init", "--name", &other, "-p", &publish, BASE, "sleep", "inf"]);
-    let by = format!("127.0.0.1:{port} of the host is taken by the container {other}");
-    refused(&scene, &name, &by);
+    let ended = scene.run("apply -y");
+    assert_eq!(ended.code, 4, "{}", ended.whole());
+    let end = format!(
+        "! container/{name}-web   blocked: port {port} of 127.0.0.1 is taken by the container {other}, \
+         which is not ours: free it, or publish on another one\n1 step done; 1 blocked. Exit 4.\n"
+    );
+    assert!(ended.out.ends_with(&end), "{}", ended.whole());
     assert_eq!(docker(&["inspect", "-f", "{{.State.Running}}", &other]), "true");
     docker(&["rm", "-f", &other]);
     scene.converge();
