@@ -18,7 +18,8 @@ pub enum Effect {
 }
 
 /// Returns what a field takes in general. What the engine cannot do in place, and limits that are
-/// taken away (which it cannot either), are decided where the values are known.
+/// taken away (which it cannot either), are decided where the values are known; so is whether a service
+/// loads new files by a signal or by a restart.
 pub fn effect(field: Field) -> Effect {
     match field {
         Field::Name

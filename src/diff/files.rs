@@ -2,7 +2,7 @@
 
 use super::{Action, Change, Changes, Effect, FieldChange, Look, Mover, Shown, shown};
 use crate::{
-    desired::{Field, File, Files, Value},
+    desired::{Field, File, Files, Reload, Value},
     model::{Keyring, ResourceId},
     observed::FileStat,
 };
@@ -29,11 +29,14 @@ pub(super) fn compare(look: &Look<'_>, id: &ResourceId, files: &Files, changes: 
         (_, Some(_)) => Mover::Both,
     };
     let switched = digest.is_none() || seen.current != digest;
+    let effect = match files.reload {
+        Reload::Signal(_) => Effect::Reload,
+        Reload::Restart => Effect::Restart,
+    };
     let mut fields: Vec<FieldChange> = Vec::new();
     let file_mover = if switched { mover } else { Mover::Drift };
     let mut differs = |path, before, after| {
         let origin = look.origin(id, &path);
-        let effect = Effect::Reload;
         fields.push(FieldChange {
             path,
             before,
@@ -80,7 +83,7 @@ pub(super) fn compare(look: &Look<'_>, id: &ResourceId, files: &Files, changes: 
             last: None,
             mover: if switched { mover } else { Mover::Unknown },
             origin: None,
-            effect: Effect::Reload,
+            effect,
         });
     }
     if fields.is_empty() {

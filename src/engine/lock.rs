@@ -151,30 +151,42 @@ fn ended(pid: u32, started: u64) -> bool {
         return true;
     }
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"));
-    stat.ok().and_then(|stat| start(&stat)).is_some_and(|start| match start {
-        Some(start) => started != 0 && start != started,
-        None => true,
-    })
+    match stat.map_or(Run::Unknown, |stat| run(&stat)) {
+        Run::Since(start) => started != 0 && start != started,
+        Run::Ended => true,
+        Run::Unknown => false,
+    }
 }
 
 /// Returns when a process of this namespace started; 0 when that cannot be read.
 fn started(pid: u32) -> u64 {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"));
-    stat.ok().and_then(|stat| start(&stat)).flatten().unwrap_or_default()
+    match stat.map_or(Run::Unknown, |stat| run(&stat)) {
+        Run::Since(start) => start,
+        Run::Ended | Run::Unknown => 0,
+    }
 }
 
-/// Reads the start from an entry of `/proc`: `Some(None)` for a process that has ended, `None` for an
-/// entry that cannot be read.
-fn start(stat: &str) -> Option<Option<u64>> {
+/// What an entry of `/proc` says of a process.
+#[derive(Debug, PartialEq, Eq)]
+enum Run {
+    /// It runs since then, in clock ticks since the boot.
+    Since(u64),
+    /// It has ended, and nobody has waited for it yet.
+    Ended,
+    /// The entry cannot be read.
+    Unknown,
+}
+
+fn run(stat: &str) -> Run {
     // The second field is the program's name in parentheses and may have anything in it.
-    let (_, fields) = stat.rsplit_once(')')?;
+    let Some((_, fields)) = stat.rsplit_once(')') else { return Run::Unknown };
     let mut fields = fields.split_ascii_whitespace();
-    // A dead process that nobody has waited for still has an entry.
-    if matches!(fields.next()?, "Z" | "X") {
-        return Some(None);
+    if matches!(fields.next(), Some("Z" | "X")) {
+        return Run::Ended;
     }
     // The start is field 22; the state, just taken, was field 3.
-    Some(Some(fields.nth(18)?.parse().ok()?))
+    fields.nth(18).and_then(|start| start.parse().ok()).map_or(Run::Unknown, Run::Since)
 }
 
 fn user() -> String {
@@ -217,10 +229,10 @@ mod tests {
     fn what_cannot_be_read_is_alive() {
         let entry =
             |state: &str, start: &str| format!("7 (a) b) {state} {}{start} 0", "0 ".repeat(18));
-        assert_eq!(start(&entry("S", "42")), Some(Some(42)));
-        assert_eq!(start(&entry("Z", "42")), Some(None));
-        assert_eq!(start(&entry("S", "?")), None);
-        assert_eq!(start(""), None);
+        assert_eq!(run(&entry("S", "42")), Run::Since(42));
+        assert_eq!(run(&entry("Z", "42")), Run::Ended);
+        assert_eq!(run(&entry("S", "?")), Run::Unknown);
+        assert_eq!(run(""), Run::Unknown);
         let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
         let at = started(child.id());
         assert!(!ended(child.id(), at));

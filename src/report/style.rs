@@ -108,7 +108,7 @@ pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
     for word in text.split(' ') {
         match lines.last_mut() {
             Some(line) if columns(line) + 1 + columns(word) <= width => {
-                *line += &format!(" {word}")
+                *line += &format!(" {word}");
             }
             _ => lines.push(word.to_owned()),
         }

@@ -128,7 +128,7 @@ impl Stage {
         self.pass().plan
     }
 
-    /// Looks for drift: reads contents of files as well.
+    /// Looks for drift, as a clone without the secrets may.
     pub(crate) fn drift(&self) -> Plan {
         self.look(SOCKET, true).plan
     }
@@ -139,11 +139,11 @@ impl Stage {
     }
 
     /// Looks at the engine that answers at `socket`.
-    pub(crate) fn look(&self, socket: &str, contents: bool) -> Pass {
+    pub(crate) fn look(&self, socket: &str, without_vault: bool) -> Pass {
         let project = self.load();
         let engine = ReadOnly::new(self.engine_at(socket, &project));
         let policy = Policy::default();
-        let planned = controller::plan(&engine, &project, &policy, contents);
+        let planned = controller::plan(&engine, &project, &policy, without_vault);
         self.block_on(planned).unwrap_or_else(|error| panic!("{error:?}"))
     }
 
