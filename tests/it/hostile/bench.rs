@@ -69,7 +69,9 @@ impl Bench {
              --ip-forward=false --ip-masq=false"
         );
         let log = fs::File::create(place.join("log")).unwrap();
-        let daemon = Command::new("unshare")
+        // It goes with the test, even when that is killed.
+        let daemon = Command::new("setpriv")
+            .args(["--pdeathsig", "KILL", "unshare"])
             .args(["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"])
             .args(["sh", "-c", &script])
             .current_dir(place)
