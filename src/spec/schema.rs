@@ -75,7 +75,7 @@ fn root(need: Need) -> Value {
             "secrets": map(&table(SecretRule::keys(), need)),
             "ignore": { "type": "array", "items": table(IgnoreRule::keys(), Need::Whole) },
             "engine": {
-                "description": "The engine's address, such as \"ssh://deploy@203.0.113.7\".",
+                "description": "The engine's address, such as \"tcp://203.0.113.7:2375\".",
                 "type": "string",
             },
             "production": {
