@@ -1,6 +1,6 @@
 //! Secret values, and the keyring that turns a [`Text`] into what it reads as.
 //!
-//! **Invariant:** nothing here can be printed. `Debug` shows a placeholder, there is no `Display`, and
+//! **Invariant:** nothing here can be printed. `Debug` shows the word "sensitive", there is no `Display`, and
 //! only [`Sensitive::expose`] hands the bytes out; the tidy test lists the rooms that may call it.
 
 use std::{collections::BTreeMap, fmt};

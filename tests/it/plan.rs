@@ -119,6 +119,18 @@ fn happen(sim: &Sim, deed: &str) {
             let fields = &mut world.volumes.get_mut(*volume).unwrap().seen.fields;
             fields.insert(nself::desired::Field::Driver.path(), driver);
         }
+        ["guest", template, name] => {
+            let mut guest = world.find(template).unwrap().clone();
+            guest.seen.id = format!("c{:08}", world.number());
+            (*name).clone_into(&mut guest.seen.name);
+            guest.labels.clear();
+            world.containers.insert(guest.seen.id.clone(), guest);
+        }
+        ["internal", network] => {
+            let (seen, _) =
+                world.networks.values_mut().find(|(seen, _)| seen.name == *network).unwrap();
+            seen.fields.insert(nself::desired::Field::Internal.path(), true);
+        }
         ["forget"] => world.records.clear(),
         ["edit", volume] => {
             let sets = &mut world.volumes.get_mut(*volume).unwrap().sets;
