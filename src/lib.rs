@@ -29,6 +29,7 @@
 //! | [`plan`] | differences to steps, holds and reasons; the vocabulary of effects ([`plan::Op`]) and events |
 //! | [`source`] | where files and build folders are read |
 //! | [`secret`], [`cert`] | the vault; the local certificate authority |
+//! | [`history`] | what was done, by whom, from what, in a file that shows when it was changed |
 //! | [`engine`] | look, and do one thing: `docker`, `sim` (in memory), `faulty`, read-only |
 //! | [`apply`] | walks a plan, decides nothing |
 //! | [`controller`] | puts the rooms together to a pass |
@@ -73,6 +74,7 @@ pub mod plan;
 pub mod source;
 pub mod secret;
 pub mod cert;
+pub mod history;
 pub mod engine;
 pub mod apply;
 pub mod controller;

@@ -19,13 +19,14 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("source", &["model"]),
     ("secret", &["model", "desired"]),
     ("cert", &["model", "secret"]),
+    ("history", &["model"]),
     ("engine", &["model", "catalog", "desired", "observed", "plan", "source"]),
     ("apply", &["model", "desired", "plan", "engine"]),
     (
         "controller",
         &[
             "model", "catalog", "spec", "desired", "observed", "diff", "plan", "source", "secret",
-            "cert", "engine", "apply",
+            "cert", "history", "engine", "apply",
         ],
     ),
     (
@@ -38,6 +39,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "observed",
             "diff",
             "plan",
+            "history",
             "engine",
             "controller",
         ],
@@ -55,6 +57,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "source",
             "secret",
             "cert",
+            "history",
             "engine",
             "apply",
             "controller",
@@ -74,6 +77,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("rcgen", &["cert"]),
     ("toml", &["spec", "secret"]),
     ("clap", &["cli"]),
+    ("rusqlite", &["history"]),
     ("indicatif", &["cli"]),
 ];
 
