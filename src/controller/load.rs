@@ -5,7 +5,8 @@ use std::{collections::BTreeMap, path::PathBuf};
 use super::Error;
 use crate::{
     desired::{self, Compiled, Facts, SecretNeed},
-    model::{Diagnostic, Instance, Keyring},
+    history::{Configuration, Return, Run, Text},
+    model::{Diagnostic, Digest, Instance, Keyring, ServiceName},
     secret::Vault,
     source,
     spec::{self, Source, Spec},
@@ -37,6 +38,19 @@ pub struct Project {
     pub sources: Vec<Source>,
     /// The project's secrets as far as they exist.
     pub keyring: Keyring,
+    /// Of a project as it was: what its build folders and certificates were then.
+    pub recalled: Option<Recalled>,
+}
+
+/// What a project was made from beside its file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recalled {
+    /// The apply that it is recalled from.
+    pub from: Return,
+    /// The digest of each build folder.
+    pub contexts: BTreeMap<ServiceName, Digest>,
+    /// Certificates that builds are given.
+    pub ca_bundle: String,
 }
 
 /// Reads a project.
@@ -57,15 +71,42 @@ pub fn load(place: &Place) -> Result<Project, Error> {
         source::read(&place.file, place.environment.as_deref()).map_err(unreadable)?;
     let source =
         |file: source::File| Source { name: file.path.to_string_lossy().into(), bytes: file.bytes };
+    let process = place.variables.clone();
+    let input =
+        spec::Input { main: source(main), overlay: overlay.map(source), environment, process };
+    read(place, &input, None)
+}
+
+/// Reads a project as it was in an earlier apply, with the secrets of today.
+///
+/// # Errors
+/// The mistakes that this nself finds in what an earlier one took, or a vault that cannot be read.
+pub fn recall(place: &Place, run: &Run) -> Result<Project, Error> {
+    let Configuration { main, overlay, environment, variables, contexts, ca_bundle } =
+        &run.begun.configuration;
+    let source =
+        |text: &Text| Source { name: text.name.as_str().into(), bytes: text.text.clone().into() };
     let input = spec::Input {
         main: source(main),
-        overlay: overlay.map(source),
-        environment,
-        process: place.variables.clone(),
+        overlay: overlay.as_ref().map(source),
+        environment: environment.as_deref().and_then(|name| Instance::new(name).ok()),
+        process: variables.clone(),
     };
+    let contexts = contexts.iter();
+    let recalled = Recalled {
+        from: run.origin(),
+        contexts: contexts
+            .filter_map(|(name, digest)| Some((name.parse().ok()?, Digest::stored(digest)?)))
+            .collect(),
+        ca_bundle: ca_bundle.as_ref().map(|bundle| bundle.text.clone()).unwrap_or_default(),
+    };
+    read(place, &input, Some(recalled))
+}
+
+fn read(place: &Place, input: &spec::Input, recalled: Option<Recalled>) -> Result<Project, Error> {
     let sources: Vec<Source> =
         std::iter::once(&input.main).chain(&input.overlay).cloned().collect();
-    let parsed = spec::parse(&input)
+    let parsed = spec::parse(input)
         .map_err(|diagnostics| Error::Configuration { diagnostics, sources: sources.clone() })?;
     let mut project = Project {
         place: place.clone(),
@@ -73,6 +114,7 @@ pub fn load(place: &Place) -> Result<Project, Error> {
         warnings: parsed.warnings,
         sources,
         keyring: Keyring::default(),
+        recalled,
     };
     project.keyring = Vault::open(&project.vault_folder())?.keyring();
     Ok(project)
@@ -95,14 +137,12 @@ impl Project {
     /// # Errors
     /// Mistakes that only show once build folders, secrets and kinds come together.
     pub fn compile(&self, now: u64) -> Result<Compiled, Error> {
-        let mut problems = Vec::new();
-        let facts = self.facts(now, &mut problems);
-        let wrong =
-            |diagnostics| Error::Configuration { diagnostics, sources: self.sources.clone() };
-        if !problems.is_empty() {
-            return Err(wrong(problems));
-        }
-        let compiled = desired::compile(&self.spec, &facts).map_err(wrong)?;
+        self.compile_from(&self.facts(now)?)
+    }
+
+    /// Returns what should exist, given what pure rooms may not fetch.
+    pub(super) fn compile_from(&self, facts: &Facts) -> Result<Compiled, Error> {
+        let compiled = desired::compile(&self.spec, facts).map_err(|found| self.wrong(found))?;
         let missing: Vec<Diagnostic> = compiled
             .desired
             .secrets
@@ -122,12 +162,27 @@ impl Project {
                 | SecretNeed::CertificateKey => None,
             })
             .collect();
-        if missing.is_empty() { Ok(compiled) } else { Err(wrong(missing)) }
+        if missing.is_empty() { Ok(compiled) } else { Err(self.wrong(missing)) }
+    }
+
+    fn wrong(&self, diagnostics: Vec<Diagnostic>) -> Error {
+        Error::Configuration { diagnostics, sources: self.sources.clone() }
     }
 
     /// Gathers what the pure rooms may not fetch.
-    fn facts(&self, now: u64, problems: &mut Vec<Diagnostic>) -> Facts {
+    pub(super) fn facts(&self, now: u64) -> Result<Facts, Error> {
         let mut facts = Facts { now, folder: self.folder(), ..Facts::default() };
+        if let Some(Recalled { from: _, contexts, ca_bundle }) = &self.recalled {
+            facts.contexts.clone_from(contexts);
+            facts.ca_bundle.clone_from(ca_bundle);
+            return Ok(facts);
+        }
+        let mut problems = Vec::new();
+        self.read_folders(&mut facts, &mut problems);
+        if problems.is_empty() { Ok(facts) } else { Err(self.wrong(problems)) }
+    }
+
+    fn read_folders(&self, facts: &mut Facts, problems: &mut Vec<Diagnostic>) {
         for (name, service) in &self.spec.services {
             let Some(build) = &service.settings.build else { continue };
             let folder = self.folder().join(&build.value.context);
@@ -160,6 +215,5 @@ impl Project {
                 }
             }
         }
-        facts
     }
 }

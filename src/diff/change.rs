@@ -132,6 +132,63 @@ pub struct Note {
     pub text: String,
 }
 
+impl Shown {
+    /// Writes the value as it is kept in files: `-` is nothing, `=` begins a text, `*` a secret's
+    /// fingerprint; `?` is a secret to come and `!` what may not be shown.
+    pub fn to_text(&self) -> String {
+        match self {
+            Self::Absent => "-".to_owned(),
+            Self::Plain(text) => format!("={text}"),
+            Self::Secret(fingerprint) => format!("*{}", fingerprint.as_str()),
+            Self::SecretToCome => "?".to_owned(),
+            Self::Hidden => "!".to_owned(),
+        }
+    }
+
+    /// Reads what [`to_text`](Self::to_text) wrote; what nobody wrote may not be shown.
+    pub fn parse(text: &str) -> Self {
+        let rest = || text.get(1..).unwrap_or_default();
+        match text.as_bytes().first() {
+            Some(b'-') => Self::Absent,
+            Some(b'=') => Self::Plain(rest().to_owned()),
+            Some(b'*') => Self::Secret(Fingerprint::stored(rest())),
+            Some(b'?') => Self::SecretToCome,
+            _ => Self::Hidden,
+        }
+    }
+}
+
+impl Action {
+    /// Returns the action in a word or two.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Change(Effect::InPlace) => "change in place",
+            Self::Change(Effect::Reload) => "reload",
+            Self::Change(Effect::Restart) => "restart",
+            Self::Change(Effect::Recreate) => "recreate",
+            Self::Change(Effect::DataAtRisk) => "recreate with data at risk",
+            Self::Remove => "remove",
+            Self::Conflict => "conflict",
+            Self::Deferred => "deferred",
+            Self::NotChecked => "not checked",
+            Self::Settle => "settle",
+        }
+    }
+}
+
+impl Mover {
+    /// Returns who it was, in a word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::You => "you",
+            Self::Drift => "drift",
+            Self::Both => "both",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 impl Changes {
     /// Adds a change.
     pub fn push(&mut self, change: Change) {

@@ -130,11 +130,11 @@ impl History {
         self.append("ended", Some(begun), &json(ended), std::iter::empty()).map(drop)
     }
 
-    /// Returns the last applies of one instance on one engine, the latest first; all of them when
+    /// Returns the last applies of one environment on one engine, the latest first; all of them when
     /// `most` is `None`. Without an engine, those on any.
     pub fn runs(
         &self,
-        instance: Option<&str>,
+        environment: Option<&str>,
         engine: Option<&str>,
         most: Option<usize>,
     ) -> Result<Vec<Run>, Error> {
@@ -144,12 +144,12 @@ impl History {
             .connection
             .prepare_cached(
                 "SELECT b.number, b.body, e.number, e.body FROM entry b LEFT JOIN entry e ON e.begun = b.number
-                 WHERE b.kind = 'begun' AND json_extract(b.body, '$.instance') IS ?1
+                 WHERE b.kind = 'begun' AND json_extract(b.body, '$.configuration.environment') IS ?1
                    AND (?2 IS NULL OR json_extract(b.body, '$.engine') = ?2)
                  ORDER BY b.number DESC LIMIT ?3",
             )
             .map_err(&failed)?;
-        let rows = statement.query_map(params![instance, engine, most], |row| {
+        let rows = statement.query_map(params![environment, engine, most], |row| {
             let ended: (Option<i64>, Option<String>) = (row.get(2)?, row.get(3)?);
             Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, ended))
         });
@@ -378,7 +378,8 @@ mod tests {
         let first = history.begin(&begun(1)).unwrap();
         history.end(first, &ended(1)).unwrap();
         history.begin(&begun(2)).unwrap();
-        let other = Begun { instance: Some("prod".into()), ..begun(9) };
+        let mut other = begun(9);
+        other.configuration.environment = Some("prod".into());
         history.begin(&other).unwrap();
         let history = History::read(folder.path()).unwrap().unwrap();
         let runs = history.runs(None, Some("E"), None).unwrap();

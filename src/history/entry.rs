@@ -27,15 +27,24 @@ pub struct Begun {
     pub host: String,
     /// The version of nself.
     pub nself: String,
-    /// The generation whose configuration this brings back.
+    /// The apply whose configuration this brings back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub returns_to: Option<u64>,
+    pub returns_to: Option<Return>,
     /// What it was made from.
     pub configuration: Configuration,
     /// The fingerprint of each secret.
     pub secrets: BTreeMap<String, String>,
     /// What differed.
     pub changes: Vec<ChangeEntry>,
+}
+
+/// An earlier apply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Return {
+    /// The number of the entry that began it.
+    pub entry: i64,
+    /// The generation it made.
+    pub generation: u64,
 }
 
 /// What a person asked for.
@@ -109,9 +118,9 @@ pub struct ChangeEntry {
 pub struct FieldEntry {
     /// Which.
     pub path: String,
-    /// How it was.
+    /// How it was, as `diff::Shown::to_text` writes it.
     pub before: String,
-    /// How it was to be.
+    /// How it was to be, likewise.
     pub after: String,
     /// Who moved it.
     pub mover: String,

@@ -8,10 +8,13 @@
 
 mod database;
 mod entry;
+mod choose;
 
+pub use choose::{last_good, of_generation, to_return_to};
 pub use database::{Broken, History, Run, Verified};
 pub use entry::{
-    Begun, ChangeEntry, Command, Configuration, Ended, FieldEntry, Found, Ran, StepEntry, Text,
+    Begun, ChangeEntry, Command, Configuration, Ended, FieldEntry, Found, Ran, Return, StepEntry,
+    Text,
 };
 
 use std::path::PathBuf;

@@ -25,6 +25,12 @@ impl Digest {
         Self(hex(&hasher.finalize()))
     }
 
+    /// Reads a digest that was written down; `None` for what is none.
+    pub fn stored(text: &str) -> Option<Self> {
+        let is_digest = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_digest.then(|| Self(text.to_ascii_lowercase()))
+    }
+
     /// Returns the first twelve digits, enough to tell things of one project apart in a tag.
     pub fn short(&self) -> &str {
         &self.0[..12]

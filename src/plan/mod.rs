@@ -12,11 +12,13 @@ mod op;
 mod order;
 mod planner;
 mod record;
+mod saved;
 
 pub use event::{Applied, Event, Failure, Outcome};
 pub use op::{Op, Target};
 pub use planner::plan;
 pub use record::{ownership_labels, record_after};
+pub use saved::{ChangeGist, Gist, Moved, Saved, StepGist, Unreadable};
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -67,6 +67,8 @@ pub struct Spec {
     pub images: Images,
     /// The declared variables with their values.
     pub variables: BTreeMap<VariableName, Sourced<String>>,
+    /// What was read from the process environment, as the variables declare it.
+    pub process: BTreeMap<String, String>,
     /// Rules for secrets that are declared; others are generated.
     pub secrets: BTreeMap<SecretName, SecretRule>,
     /// What is not compared.

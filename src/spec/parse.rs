@@ -74,7 +74,8 @@ pub fn environments(main: &Source) -> Vec<Instance> {
 fn read(input: &Input, problems: &mut Vec<Diagnostic>) -> Option<Spec> {
     let (mut root, overridden) = merged(input, problems)?;
     refuse_unknown(&root, &KEYS, problems);
-    let values = variable::values(&variables(&root, problems), &input.process, problems);
+    let declared = variables(&root, problems);
+    let values = variable::values(&declared, &input.process, problems);
     variable::expand(&mut root, &values, problems);
 
     let project: Option<Project> = required(&root, "project", &input.main, problems);
@@ -105,6 +106,7 @@ fn read(input: &Input, problems: &mut Vec<Diagnostic>) -> Option<Spec> {
         services: services.read,
         gateway: table(&root, "gateway", Gateway::decode_keys, problems)?,
         images: table(&root, "images", Images::decode_keys, problems)?,
+        process: variable::read(&declared, &input.process),
         variables: values,
         secrets: optional::<BTreeMap<SecretName, SecretRule>>(&root, "secrets", problems)
             .unwrap_or_default(),

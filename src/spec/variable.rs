@@ -65,6 +65,16 @@ pub(super) fn values(
     values
 }
 
+/// Returns what the declared variables read from the process environment.
+pub(super) fn read(
+    rules: &BTreeMap<VariableName, (Origin, Variable)>,
+    process: &BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    let names = rules.values().filter_map(|(_, rule)| rule.from_env.as_ref());
+    let pair = |name: &str| Some((name.to_owned(), process.get(name)?.clone()));
+    names.filter_map(|name| pair(name.value.as_str())).collect()
+}
+
 /// Puts variables into every text of the file but the templates, which keep their references, and
 /// refuses references that would not be read.
 pub(super) fn expand(root: &mut Table, values: &Values, problems: &mut Vec<Diagnostic>) {
