@@ -1,14 +1,16 @@
 //! `nself apply`
 
+use std::path::{Path, PathBuf};
+
 use clap::Args;
 
 use crate::{
-    controller::{self, Options, Pass, Project, Report},
-    plan::{Event, Plan},
+    controller::{self, Options, Pass, Project, Report, SavedPlan},
+    plan::{self, Event, Plan, Policy, Saved},
     report::{self, Ending},
 };
 
-use super::{Context, Error, Exit, Ui, live::Progress, plan::Allow, session};
+use super::{Context, Error, Exit, Ui, live::Progress, plan::Allow, saved, session};
 
 /// Make it so
 ///
@@ -19,12 +21,35 @@ use super::{Context, Error, Exit, Ui, live::Progress, plan::Allow, session};
 #[command(before_help = "Examples:
   nself apply                  show the plan, ask, do it
   nself apply -y               the same without asking, for scripts
+  nself apply shop.plan        exactly what nself plan -o shop.plan showed, or nothing
   nself apply --allow remove:volume/shop-search-data")]
 pub(super) struct ApplyArgs {
+    /// A saved plan: carried out as it was shown, without asking, or not at all
+    #[arg(value_name = "PLAN")]
+    plan: Option<PathBuf>,
     #[command(flatten)]
     consent: Consent,
     #[command(flatten)]
     allow: Allow,
+    #[command(flatten)]
+    back: Back,
+}
+
+/// Whether a failure takes everything back.
+#[derive(Debug, Args)]
+pub(super) struct Back {
+    /// Bring everything back to the last good generation when something fails [default: in production]
+    #[arg(long, overrides_with = "no_rollback_on_failure")]
+    rollback_on_failure: bool,
+    /// Leave what worked as it is when something fails
+    #[arg(long)]
+    no_rollback_on_failure: bool,
+}
+
+impl Back {
+    pub(super) fn wanted(&self, project: &Project) -> bool {
+        self.rollback_on_failure || (project.spec.production && !self.no_rollback_on_failure)
+    }
 }
 
 /// Whether to ask.
@@ -57,10 +82,52 @@ impl Consent {
 }
 
 pub(super) async fn run(args: &ApplyArgs, context: &Context) -> Result<Exit, Error> {
-    args.consent.possible(context, "apply")?;
+    let Some(file) = &args.plan else {
+        args.consent.possible(context, "apply")?;
+        let project = session::project(context)?;
+        let back_on_failure = args.back.wanted(&project);
+        let policy = args.allow.policy();
+        let options = Options { policy, back_on_failure, ..Options::default() };
+        return carry_out(project, &options, &args.consent, context).await;
+    };
+    let saved = saved::read(file)?;
     let project = session::project(context)?;
-    let options = Options { policy: args.allow.policy(), ..Options::default() };
-    carry_out(project, &options, &args.consent, context).await
+    fits(&saved, &project, file)?;
+    let allow: Result<_, _> = saved.allow.iter().map(|release| release.parse()).collect();
+    let options = Options {
+        policy: Policy { allow: allow? },
+        back_on_failure: args.back.wanted(&project),
+        saved: Some(SavedPlan { engine: saved.engine, gist: saved.gist }),
+        ..Options::default()
+    };
+    let done = carry_out(project, &options, &Consent { yes: true }, context).await;
+    done.map_err(|error| match error.exit() {
+        Exit::Stale => error.remedy(format!("look again: nself plan -o {}", file.display())),
+        _ => error,
+    })
+}
+
+/// Refuses a plan that was made for something else.
+fn fits(saved: &Saved, project: &Project, file: &Path) -> Result<(), Error> {
+    let refuse = |what: String, remedy: String| Err(Error::new(Exit::Stale, what).remedy(remedy));
+    let named = |environment: &Option<String>| match environment {
+        Some(environment) => format!("the environment {environment}"),
+        None => "no environment".to_owned(),
+    };
+    if saved.project != project.spec.id {
+        let what = format!("{} is a plan for another project ({})", file.display(), saved.project);
+        return refuse(what, format!("this one is {}; use -f or -C", project.spec.id));
+    }
+    if saved.environment != project.place.environment {
+        let (then, now) = (named(&saved.environment), named(&project.place.environment));
+        let what = format!("{} is a plan for {then}, and this is {now}", file.display());
+        let remedy = match &saved.environment {
+            Some(environment) => format!("nself -e {environment} apply {}", file.display()),
+            None => "leave -e and NSELF_ENVIRONMENT away".to_owned(),
+        };
+        return refuse(what, remedy);
+    }
+    Ok(())
 }
 
 /// Shows, asks, does and reports: what apply, start, stop, restart and destroy have in common.
@@ -77,8 +144,13 @@ pub(super) async fn carry_out(
     let engine = engine.with_progress(progress.listener());
     let events = |plan: &Plan, event: Event| progress.show(plan, &event);
     let keyring = project.keyring.clone();
+    let recalled = project.recalled.is_some();
     let agree = async |pass: &Pass| {
         super::plan::note_unused(pass, &options.policy, &keyring, ui);
+        if recalled {
+            let lasting = plan::lasting(&pass.desired, &pass.plan);
+            ui.print(&report::lasting(&lasting, ui.out));
+        }
         consent.given(pass, ui)
     };
     // On the heap: a whole apply is too large a future for every caller to carry around.

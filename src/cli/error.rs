@@ -6,6 +6,7 @@ use std::{io::ErrorKind, path::Path, sync::Arc};
 use crate::{
     controller,
     engine::{self, Holder},
+    history,
     model::{Diagnostic, InvalidName},
     report, secret,
     spec::Source,
@@ -140,6 +141,44 @@ impl From<controller::Error> for Error {
                     vault.display()
                 );
                 Self::of(Exit::Invalid, &error).remedy(remedy)
+            }
+            controller::Error::History(ref cause) => {
+                let remedy = match cause {
+                    history::Error::Io { .. } => None,
+                    history::Error::Newer { .. } => {
+                        Some("use the nself that wrote it, or a later one".to_owned())
+                    }
+                    history::Error::Database { path, .. }
+                    | history::Error::Damaged { path, .. } => Some(format!(
+                        "move it away, and the next apply begins another: mv {0} {0}.damaged",
+                        path.display()
+                    )),
+                };
+                Self { remedy, ..Self::of(Exit::Failed, &error) }
+            }
+            controller::Error::NoGeneration { generation: Some(_), ref known }
+                if !known.is_empty() =>
+            {
+                let known: Vec<String> = known.iter().take(10).map(u64::to_string).collect();
+                Self::of(Exit::Usage, &error).remedy(format!("there are: {}", known.join(", ")))
+            }
+            controller::Error::NoGeneration { .. } => {
+                Self::of(Exit::Failed, &error).remedy("see what there is: nself history")
+            }
+            controller::Error::ImageGone { ref service, .. } => {
+                let remedy = format!(
+                    "bring the folder of {service} back to what it was then (git checkout), and \
+                     repeat; nothing was changed"
+                );
+                Self::of(Exit::Failed, &error).remedy(remedy)
+            }
+            controller::Error::OtherEngine { .. } => {
+                Self::of(Exit::Stale, &error).remedy("name the right one with --engine")
+            }
+            controller::Error::Stale { ref moved } => {
+                let mut chain = vec![error.to_string()];
+                chain.extend(moved.iter().map(report::moved));
+                Self { exit: Exit::Stale, chain, remedy: None, mistakes: None }
             }
             controller::Error::Engine(error) => error.into(),
             controller::Error::Secret(error) => error.into(),

@@ -15,6 +15,8 @@ pub(super) enum Exit {
     Invalid,
     /// Something is held; all else is done.
     Held,
+    /// The world is not as it was when the plan was saved.
+    Stale,
     /// Somebody else is applying.
     Locked,
     /// The command line is wrong.
@@ -29,12 +31,13 @@ pub(super) enum Exit {
 
 impl Exit {
     /// All of ours, in order.
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::Done,
         Self::Failed,
         Self::Pending,
         Self::Invalid,
         Self::Held,
+        Self::Stale,
         Self::Locked,
         Self::Usage,
         Self::Internal,
@@ -49,6 +52,7 @@ impl Exit {
             Self::Pending => 2,
             Self::Invalid => 3,
             Self::Held => 4,
+            Self::Stale => 5,
             Self::Locked => 6,
             Self::Usage => 64,
             Self::Internal => 70,
@@ -67,6 +71,7 @@ impl Exit {
             Self::Held => {
                 "something is held until you allow it; all else is done (plan: with --exit-code)"
             }
+            Self::Stale => "the saved plan does not fit any more; nothing was touched",
             Self::Locked => "somebody else is applying to this project; nothing was touched",
             Self::Usage => "the command line is wrong",
             Self::Internal => "a mistake in nself itself; please report it",

@@ -13,6 +13,7 @@ mod exit;
 mod explain;
 mod graph;
 mod help;
+mod history;
 mod init;
 mod interrupt;
 mod live;
@@ -20,8 +21,11 @@ mod logs;
 mod place;
 mod plan;
 mod restart;
+mod rollback;
+mod saved;
 mod secret;
 mod session;
+mod show;
 mod start;
 mod status;
 mod stop;
@@ -117,7 +121,10 @@ enum Command {
     Init(init::InitArgs),
     Check(check::CheckArgs),
     Plan(plan::PlanArgs),
+    Show(show::ShowArgs),
     Apply(apply::ApplyArgs),
+    Rollback(rollback::RollbackArgs),
+    History(history::HistoryArgs),
     Drift(drift::DriftArgs),
     #[command(visible_alias = "up")]
     Start(start::StartArgs),
@@ -186,7 +193,10 @@ impl Command {
             Self::Init(args) => init::run(&args, context),
             Self::Check(args) => check::run(&args, context),
             Self::Plan(args) => plan::run(&args, context).await,
+            Self::Show(args) => show::run(&args, context),
             Self::Apply(args) => apply::run(&args, context).await,
+            Self::Rollback(args) => rollback::run(&args, context).await,
+            Self::History(args) => history::run(&args, context),
             Self::Drift(args) => drift::run(&args, context).await,
             Self::Start(args) => start::run(&args, context).await,
             Self::Stop(args) => stop::run(&args, context).await,
@@ -242,5 +252,23 @@ mod tests {
     #[test]
     fn the_definition_is_consistent() {
         super::definition().debug_assert();
+    }
+
+    #[test]
+    fn no_command_takes_the_name_of_an_option_that_holds_everywhere() {
+        fn check(command: &clap::Command, everywhere: &[String]) {
+            for command in command.get_subcommands() {
+                for argument in command.get_arguments() {
+                    let id = argument.get_id().to_string();
+                    assert!(!everywhere.contains(&id), "{} has its own {id}", command.get_name());
+                }
+                check(command, everywhere);
+            }
+        }
+        let definition = super::definition();
+        let everywhere: Vec<String> =
+            definition.get_arguments().map(|argument| argument.get_id().to_string()).collect();
+        assert!(everywhere.contains(&"file".to_owned()));
+        check(&definition, &everywhere);
     }
 }

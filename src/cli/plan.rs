@@ -1,16 +1,18 @@
 //! `nself plan`
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use crate::{
-    controller::{self, Pass},
-    engine::ReadOnly,
+    controller::{self, Pass, Project},
+    engine::{Holder, ReadOnly},
     model::Keyring,
-    plan::{self, Policy, Release},
-    report,
+    plan::{self, Gist, Policy, Release, Saved},
+    report::{self, Style},
 };
 
-use super::{Context, Error, Exit, Ui, session};
+use super::{Context, Error, Exit, Ui, saved, session, ui::quoted};
 
 /// Show what would change, field by field and with reasons
 ///
@@ -19,11 +21,15 @@ use super::{Context, Error, Exit, Ui, session};
 #[command(before_help = "Examples:
   nself plan                   what apply would do
   nself plan --exit-code       for CI: 0 nothing, 2 changes, 4 something is held
+  nself plan -o shop.plan      save it, for nself show and nself apply
   nself plan --json | jq '.resource_changes[] | select(.change.actions != [\"no-op\"])'")]
 pub(super) struct PlanArgs {
     /// End with 2 when changes are pending and 4 when something is held
     #[arg(long)]
     exit_code: bool,
+    /// Save the plan, so that exactly this can be applied
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
     #[command(flatten)]
     allow: Allow,
 }
@@ -81,11 +87,38 @@ pub(super) async fn run(args: &PlanArgs, context: &Context) -> Result<Exit, Erro
         context.ui.data(&report::json::plan(&pass));
     }
     context.ui.print(&report::plan(&pass.plan, pass.looked_ms, context.ui.out));
+    if let Some(file) = &args.output {
+        saved::write(file, &save(&project, &pass, &policy)?)?;
+        let (file, program) = (quoted(&file.to_string_lossy()), context.ui.out.program);
+        context.ui.remark(&format!("saved; to do exactly this: {program} apply {file}\n"));
+    }
     Ok(match &pass.plan {
         _ if !args.exit_code => Exit::Done,
         plan if !plan.held.is_empty() => Exit::Held,
         plan if !plan.is_empty() => Exit::Pending,
         _ => Exit::Done,
+    })
+}
+
+/// Returns what a plan's file holds.
+fn save(project: &Project, pass: &Pass, policy: &Policy) -> Result<Saved, Error> {
+    let who = Holder::this_process()?;
+    let colourful = Style { colour: true, ..Style::plain() };
+    let engine = &pass.plan.engine;
+    Ok(Saved {
+        project: pass.desired.project_id.clone(),
+        environment: project.place.environment.clone(),
+        engine: engine.id.clone(),
+        engine_name: format!("{} at {}", engine.name, engine.address),
+        at: pass.observed.at,
+        by: format!("{}@{}", who.user, who.host),
+        nself: env!("CARGO_PKG_VERSION").to_owned(),
+        allow: policy.allow.iter().map(ToString::to_string).collect(),
+        targets: Vec::new(),
+        gist: Gist::of(&pass.plan, &project.keyring),
+        text: report::plan(&pass.plan, pass.looked_ms, colourful),
+        markdown: String::new(),
+        json: report::json::plan(pass),
     })
 }
 

@@ -119,15 +119,22 @@ fn width() -> usize {
         .map_or(Style::WIDTH, |columns| usize::from(columns).clamp(40, 120))
 }
 
+/// Returns a word as one can type it in a shell.
+pub(super) fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
 /// Returns how to call the program again in the same place.
 fn program(globals: &Globals) -> String {
     let mut words = vec!["nself".to_owned()];
     let mut push = |option: &str, value: Option<String>| {
         if let Some(value) = value {
-            let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@".contains(c);
-            let quoted = format!("'{}'", value.replace('\'', r"'\''"));
             words.push(option.to_owned());
-            words.push(if value.chars().all(plain) { value } else { quoted });
+            words.push(quoted(&value));
         }
     };
     let text = |path: &std::path::PathBuf| path.to_string_lossy().into_owned();

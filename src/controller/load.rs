@@ -47,6 +47,8 @@ pub struct Project {
 pub struct Recalled {
     /// The apply that it is recalled from.
     pub from: Return,
+    /// The engine's own id.
+    pub engine: String,
     /// The digest of each build folder.
     pub contexts: BTreeMap<ServiceName, Digest>,
     /// Certificates that builds are given.
@@ -95,6 +97,7 @@ pub fn recall(place: &Place, run: &Run) -> Result<Project, Error> {
     let contexts = contexts.iter();
     let recalled = Recalled {
         from: run.origin(),
+        engine: run.begun.engine.clone(),
         contexts: contexts
             .filter_map(|(name, digest)| Some((name.parse().ok()?, Digest::stored(digest)?)))
             .collect(),
@@ -172,7 +175,7 @@ impl Project {
     /// Gathers what the pure rooms may not fetch.
     pub(super) fn facts(&self, now: u64) -> Result<Facts, Error> {
         let mut facts = Facts { now, folder: self.folder(), ..Facts::default() };
-        if let Some(Recalled { from: _, contexts, ca_bundle }) = &self.recalled {
+        if let Some(Recalled { from: _, engine: _, contexts, ca_bundle }) = &self.recalled {
             facts.contexts.clone_from(contexts);
             facts.ca_bundle.clone_from(ca_bundle);
             return Ok(facts);

@@ -3,13 +3,18 @@
 //! This is where the effect rooms meet: the file, the vault, the engine and its lock. What is decided
 //! is decided in the pure rooms.
 
+mod back;
 mod error;
 mod load;
 pub mod pass;
+mod remember;
 
+pub use back::{Returned, earlier};
 pub use error::Error;
-pub use load::{Place, Project, load};
+pub use load::{Place, Project, Recalled, load, recall};
 pub use pass::Goal;
+
+use self::remember::Memory;
 
 use std::time::{Instant, SystemTime};
 
@@ -17,17 +22,19 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     cert,
-    desired::{Compiled, Desired},
+    desired::{Compiled, Desired, Facts},
     engine::{self, Attempt, Engine, Holder, Lock, Observe},
     model::Diagnostic,
     observed::Observed,
-    plan::{Applied, Event, Plan, Policy},
+    plan::{Applied, Event, Gist, Plan, Policy},
     secret::Vault,
 };
 
 /// One pass up to the plan.
 #[derive(Debug, Clone)]
 pub struct Pass {
+    /// What it was made from beside the file.
+    pub facts: Facts,
     /// What should be.
     pub desired: Desired,
     /// What is.
@@ -49,6 +56,10 @@ pub struct Report {
     pub rest: Plan,
     /// What should be, for URLs.
     pub desired: Desired,
+    /// What became of going back, where that was asked for and something failed.
+    pub returned: Option<Returned>,
+    /// What a person should know that is about none of the steps.
+    pub remarks: Vec<String>,
 }
 
 /// What a person wants of an apply.
@@ -60,6 +71,19 @@ pub struct Options {
     pub destroy: bool,
     /// What may be destroyed or replaced.
     pub policy: Policy,
+    /// The plan that it has to come out as: nothing is done when it does not.
+    pub saved: Option<SavedPlan>,
+    /// Whether everything goes back to the last good generation when something fails.
+    pub back_on_failure: bool,
+}
+
+/// A plan that was saved, as far as it matters whether it still holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SavedPlan {
+    /// The id of the engine it was made for.
+    pub engine: String,
+    /// What it does to what.
+    pub gist: Gist,
 }
 
 /// Looks and plans; writes nothing, and could not.
@@ -105,6 +129,8 @@ pub async fn apply<E: Engine + Lock>(
     if needs_secrets {
         insist_on_vault(project, &agreed)?;
     }
+    insist_on_saved(project, options, &agreed)?;
+    back::insist_on_possible(project, &agreed)?;
     if !agree(&agreed).await {
         return Ok(None);
     }
@@ -116,7 +142,14 @@ pub async fn apply<E: Engine + Lock>(
                 return Err(Error::Locked { project, holder });
             }
         };
-        let locked = under_lock(engine, project, options, &agreed, events, cancel).await;
+        let mut locked = under_lock(engine, project, options, Some(&agreed), events, cancel).await;
+        if let Ok(Locked::Done(report)) = &mut locked
+            && options.back_on_failure
+            && !cancel.is_cancelled()
+            && report.passes.iter().any(|(_, applied)| applied.counts().1 > 0)
+        {
+            report.returned = Some(back::after_failure(engine, project, events, cancel).await);
+        }
         let released = engine.release(held).await;
         match locked? {
             Locked::Done(report) => {
@@ -144,28 +177,52 @@ async fn under_lock<E: Engine + Lock>(
     engine: &E,
     project: &mut Project,
     options: &Options,
-    agreed: &Pass,
+    agreed: Option<&Pass>,
     events: &(dyn Fn(&Plan, Event) + Sync),
     cancel: &CancellationToken,
 ) -> Result<Locked, Error> {
-    let Options { goal, destroy, policy } = options;
+    let Options { goal, destroy, policy, saved: _, back_on_failure: _ } = options;
     let needs_secrets = !destroy && goal.is_about_content();
     if needs_secrets {
-        ensure_secrets(project, &agreed.desired)?;
+        let desired = match agreed {
+            Some(agreed) => &agreed.desired,
+            None => &project.compile(milliseconds())?.desired,
+        };
+        ensure_secrets(project, desired)?;
     }
     engine.unlock(&project.keyring);
     let pass = look(engine, project, options).await?;
     if needs_secrets {
         insist_on_vault(project, &pass)?;
     }
-    if !is_alike(&agreed.plan, &pass.plan) {
+    insist_on_saved(project, options, &pass)?;
+    if agreed.is_some_and(|agreed| !is_alike(&agreed.plan, &pass.plan)) {
         return Ok(Locked::Moved(Box::new(pass)));
     }
+    let mut remarks = Vec::new();
+    let unwritten = |error| format!("this apply is not in the history: {}", back::causes(&error));
+    let memory = Memory::begin(project, options, &pass).unwrap_or_else(|error| {
+        remarks.push(unwritten(error));
+        None
+    });
     let Pass { mut desired, plan, .. } = pass;
     let contents = needs_secrets;
     let brief = pass::Brief { goal, keyring: &project.keyring, policy, contents };
     let (passes, rest) = pass::converge(engine, &mut desired, plan, &brief, events, cancel).await?;
-    Ok(Locked::Done(Box::new(Report { passes, rest, desired })))
+    let written = memory.map_or(Ok(()), |memory| memory.end(project, &passes, &rest));
+    remarks.extend(written.err().map(unwritten));
+    Ok(Locked::Done(Box::new(Report { passes, rest, desired, returned: None, remarks })))
+}
+
+/// Refuses to do anything else than what was saved.
+fn insist_on_saved(project: &Project, options: &Options, pass: &Pass) -> Result<(), Error> {
+    let Some(saved) = &options.saved else { return Ok(()) };
+    let there = &pass.plan.engine;
+    if saved.engine != there.id {
+        return Err(Error::OtherEngine { there: there.address.clone() });
+    }
+    let moved = saved.gist.moved(&Gist::of(&pass.plan, &project.keyring));
+    if moved.is_empty() { Ok(()) } else { Err(Error::Stale { moved }) }
 }
 
 /// Returns whether both plans do the same to the same resources. Steps do not count: those that put in
@@ -182,16 +239,17 @@ fn is_alike(agreed: &Plan, now: &Plan) -> bool {
 
 async fn look<E: Observe>(engine: &E, project: &Project, options: &Options) -> Result<Pass, Error> {
     let begin = now();
-    let Compiled { mut desired, warnings } = project.compile(milliseconds())?;
+    let facts = project.facts(milliseconds())?;
+    let Compiled { mut desired, warnings } = project.compile_from(&facts)?;
     if options.destroy {
         desired = desired.emptied();
     }
-    let Options { goal, destroy, policy } = options;
+    let Options { goal, destroy, policy, saved: _, back_on_failure: _ } = options;
     let contents = !destroy && goal.is_about_content();
     let brief = pass::Brief { goal, keyring: &project.keyring, policy, contents };
     let (observed, plan) = pass::look(engine, &mut desired, &brief).await?;
     let looked_ms = u64::try_from(now().duration_since(begin).as_millis()).unwrap_or(u64::MAX);
-    Ok(Pass { desired, observed, plan, looked_ms, warnings })
+    Ok(Pass { facts, desired, observed, plan, looked_ms, warnings })
 }
 
 /// Refuses to go on without the secrets of what runs: inventing others over data that knows these would

@@ -3,6 +3,7 @@
 //! Desired ≠ live alone decides that something is to be done. What was last applied only explains: it
 //! tells "you changed the file" from "somebody changed the engine". Pure and total; chooses no steps.
 
+mod between;
 mod change;
 mod compare;
 mod container;
@@ -12,6 +13,7 @@ mod inner;
 mod network;
 mod volume;
 
+pub use between::{Difference, How, between};
 pub use change::{Action, Change, Changes, FieldChange, Leftover, Mover, Note, Shown, Subject};
 pub use container::job_digest;
 pub use effect::{Effect, effect, is_updated};

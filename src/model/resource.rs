@@ -57,6 +57,14 @@ impl InnerKind {
     pub const ALL: [Self; 5] =
         [Self::Role, Self::Database, Self::Schema, Self::Extension, Self::Grant];
 
+    /// Returns whether removing it takes data with it.
+    pub fn holds_data(self) -> bool {
+        match self {
+            Self::Database | Self::Schema => true,
+            Self::Role | Self::Extension | Self::Grant => false,
+        }
+    }
+
     /// Returns the word used in resource names.
     pub fn word(self) -> &'static str {
         match self {

@@ -3,6 +3,7 @@
 //! A plan is a value: the same input gives the same bytes. Each step is one engine call with its reason.
 //! Destructive or unclear changes are held, with what would release them; nothing here asks anybody.
 
+mod back;
 mod carry;
 mod container;
 mod draft;
@@ -14,6 +15,7 @@ mod planner;
 mod record;
 mod saved;
 
+pub use back::{Lasting, lasting};
 pub use event::{Applied, Event, Failure, Outcome};
 pub use op::{Op, Target};
 pub use planner::plan;

@@ -9,30 +9,36 @@
     reason = "a page is put together line by line, and reads best that way"
 )]
 
+mod back;
 pub mod diagnostic;
 mod drift;
 mod error;
 mod explain;
 mod field;
 pub mod graph;
+mod history;
 pub mod json;
 mod log;
 mod outcome;
 mod plan;
 mod progress;
+mod stale;
 mod status;
 mod style;
 mod urls;
 mod value;
 mod verdict;
 
+pub use back::lasting;
 pub use drift::drift;
 pub use error::error;
 pub use explain::{explain, explain_json};
+pub use history::{between, generation, history};
 pub use log::{LogLine, log};
 pub use outcome::{Ending, ending, outcome};
 pub use plan::plan;
 pub use progress::{back, brief, line, step};
+pub use stale::moved;
 pub use status::{Condition, ServiceStatus, Status, status};
 pub use style::Style;
 pub use urls::urls;

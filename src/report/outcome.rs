@@ -1,7 +1,7 @@
 //! What came of an apply, as people read it.
 
 use crate::{
-    controller::Report,
+    controller::{Report, Returned},
     plan::{Applied, Failure, Op, Outcome, Plan, Step},
 };
 
@@ -75,10 +75,50 @@ pub fn outcome(report: &Report, exit: u8, style: Style) -> String {
         return out + &format!("{} · {looked_at} · nothing to do\n", report.rest.title);
     }
     out += &counts(report, ending, style);
+    out += &returned_to(report, style);
+    for remark in &report.remarks {
+        out += &format!("\nnote: {}", clean(remark));
+    }
     if exit != 0 {
         out += &format!(" Exit {exit}.");
     }
     out + "\n"
+}
+
+/// What became of going back to the generation before, on a line of its own.
+fn returned_to(report: &Report, style: Style) -> String {
+    match &report.returned {
+        None => String::new(),
+        Some(Returned::Not(why)) => format!("\nnothing was brought back: {}.", clean(why)),
+        Some(Returned::To { generation, report }) => match self::ending(report) {
+            Ending::Nothing | Ending::Done => {
+                let sign = style.paint(Tone::Good, "✓");
+                format!("\n{sign} everything is back as it was in generation {generation}.")
+            }
+            Ending::Held => {
+                let rest = &report.rest;
+                let kept = rest.held.iter().map(|held| held.id.to_string());
+                let kept: Vec<String> =
+                    kept.chain(rest.blocked.keys().map(ToString::to_string)).collect();
+                let sign = style.paint(Tone::Risk, "!");
+                format!(
+                    "\n{sign} everything is back as it was in generation {generation}, but for what this \
+                     apply made and nself does not remove by itself: {}.",
+                    kept.join(", ")
+                )
+            }
+            Ending::Unsettled | Ending::Interrupted | Ending::Failed => {
+                let passes = report.passes.iter();
+                let failed: String =
+                    passes.map(|(plan, applied)| failures(plan, applied, style)).collect();
+                let sign = style.paint(Tone::Bad, "✗");
+                format!(
+                    "\n{failed}{sign} going back to generation {generation} did not succeed: {}",
+                    counts(report, Ending::Failed, style)
+                )
+            }
+        },
+    }
 }
 
 fn counts(report: &Report, ending: Ending, style: Style) -> String {

@@ -5,9 +5,11 @@
 //! so that readers of that one understand this one; what is ours alone lies under `nself`.
 
 mod change;
+mod history;
 mod plan;
 mod rest;
 
+pub use history::{between, generation, history, verified};
 pub use plan::{drift, plan};
 pub use rest::{applied, check, event, failure, status, urls};
 

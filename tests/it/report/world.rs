@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use nself::{
     controller::{Pass, Report},
-    desired::{Desired, Field, Path, Url},
+    desired::{Desired, Facts, Field, Path, Url},
     diff::{Action, Change, Changes, FieldChange, Leftover, Mover, Shown},
     model::{Fingerprint, Millis, Origin, ProjectName, ResourceId, ServiceName},
     observed::{EngineFacts, Observed, Record},
@@ -172,6 +172,7 @@ pub(crate) fn desired() -> Desired {
 
 pub(crate) fn pass(plan: Plan) -> Pass {
     Pass {
+        facts: Facts::default(),
         desired: desired(),
         observed: Observed::default(),
         plan,
@@ -203,7 +204,13 @@ pub(crate) fn failed() -> Report {
         returned: BTreeMap::from([(group, None)]),
         interrupted: false,
     };
-    Report { passes: vec![(plan.clone(), applied)], rest: settled(), desired: desired() }
+    Report {
+        passes: vec![(plan.clone(), applied)],
+        rest: settled(),
+        desired: desired(),
+        returned: None,
+        remarks: Vec::new(),
+    }
 }
 
 /// An apply that did all it had to.
@@ -211,7 +218,13 @@ pub(crate) fn done() -> Report {
     let plan = busy();
     let outcomes = (0..plan.steps.len()).map(|place| (place, Outcome::Done)).collect();
     let applied = Applied { outcomes, ..Applied::default() };
-    Report { passes: vec![(plan, applied)], rest: settled(), desired: desired() }
+    Report {
+        passes: vec![(plan, applied)],
+        rest: settled(),
+        desired: desired(),
+        returned: None,
+        remarks: Vec::new(),
+    }
 }
 
 pub(crate) fn took(millis: u64) -> Millis {
