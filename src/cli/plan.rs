@@ -88,7 +88,7 @@ pub(super) async fn run(args: &PlanArgs, context: &Context) -> Result<Exit, Erro
     }
     context.ui.print(&report::plan(&pass.plan, pass.looked_ms, context.ui.out));
     if let Some(file) = &args.output {
-        saved::write(file, &save(&project, &pass, &policy)?)?;
+        saved::write(file, &save(&project, &pass, &policy, context.ui.out)?)?;
         let (file, program) = (quoted(&file.to_string_lossy()), context.ui.out.program);
         context.ui.remark(&format!("saved; to do exactly this: {program} apply {file}\n"));
     }
@@ -101,9 +101,9 @@ pub(super) async fn run(args: &PlanArgs, context: &Context) -> Result<Exit, Erro
 }
 
 /// Returns what a plan's file holds.
-fn save(project: &Project, pass: &Pass, policy: &Policy) -> Result<Saved, Error> {
+fn save(project: &Project, pass: &Pass, policy: &Policy, style: Style) -> Result<Saved, Error> {
     let who = Holder::this_process()?;
-    let colourful = Style { colour: true, ..Style::plain() };
+    let colourful = Style { colour: true, ..style };
     let engine = &pass.plan.engine;
     Ok(Saved {
         project: pass.desired.project_id.clone(),

@@ -223,11 +223,7 @@ impl History {
             connection.pragma_update(None, "foreign_keys", true)?;
             Ok(connection)
         };
-        let connection = open().map_err(|source| Error::Database {
-            attempt: "open",
-            path: path.clone(),
-            source,
-        })?;
+        let connection = open().map_err(failed("open", &path))?;
         Ok(Self { path, connection })
     }
 
@@ -336,7 +332,8 @@ fn json(value: &impl serde::Serialize) -> String {
 
 fn failed(attempt: &'static str, path: &Path) -> impl Fn(rusqlite::Error) -> Error + use<> {
     let path = path.to_owned();
-    move |source| Error::Database { attempt, path: path.clone(), source }
+    // Its causes say the same once more, with the number of the error in front.
+    move |error| Error::Database { attempt, path: path.clone(), cause: error.to_string() }
 }
 
 #[cfg(test)]

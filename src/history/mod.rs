@@ -33,14 +33,14 @@ pub enum Error {
         source: std::io::Error,
     },
     /// The database said no.
-    #[error("cannot {attempt} the history {path}", path = path.display())]
+    #[error("cannot {attempt} the history {path}: {cause}", path = path.display())]
     Database {
         /// What was attempted, such as `read`.
         attempt: &'static str,
         /// The file.
         path: PathBuf,
         /// What SQLite said.
-        source: rusqlite::Error,
+        cause: String,
     },
     /// A newer nself wrote it.
     #[error("the history {path} has form {found}, and this nself knows forms up to {known}", path = path.display())]

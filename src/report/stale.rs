@@ -20,7 +20,7 @@ pub fn moved(moved: &Moved) -> String {
             shown(then)
         ),
         Moved::Object { id, then, now } => {
-            format!("{id}: the plan was {then}; what is to be done today is {now}")
+            format!("{id}: {then} when the plan was made, {now} today")
         }
     };
     clean(&text).replace('\n', "\\n")

@@ -5,6 +5,7 @@
 //! Each case goes through the real binary, with nothing of this process's environment, and looks at three
 //! things: the exit code, the words, and that nothing was lost or half-made.
 
+mod back;
 mod bench;
 mod cut;
 mod failing;
@@ -13,6 +14,7 @@ mod full;
 mod odd;
 mod output;
 mod port;
+mod saved;
 mod scene;
 mod vault;
 
