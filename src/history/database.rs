@@ -1,5 +1,4 @@
 //! The file behind the history.
-#![expect(clippy::disallowed_methods, reason = "this is where the history touches the disk")]
 
 use std::{
     fs::{DirBuilder, OpenOptions},
@@ -422,6 +421,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "the test makes the file that cannot be used")]
     fn what_cannot_be_used_says_so_and_stays() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(file(folder.path()), "no database, and long enough to be looked at")

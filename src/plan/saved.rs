@@ -371,8 +371,9 @@ fn gist(op: &Op, group: &ResourceId, keyring: &Keyring) -> (String, Option<Strin
         Op::SwitchFiles { volume, .. } => (format!("switch files in {volume}"), None),
         Op::Signal { container, signal } => (format!("signal {signal} to {}", on(container)), None),
         Op::CreateContainer { container, name, labels: _, anonymous } => {
-            let carried: String =
-                anonymous.iter().map(|(path, volume)| format!("{path}={volume};")).collect();
+            let carried: Vec<String> =
+                anonymous.iter().map(|(path, volume)| format!("{path}={volume}")).collect();
+            let carried = carried.join(";");
             // What an ignore rule protects is in the container and not in its label.
             let fields = Resource::Container(container.clone()).fields();
             let known = Applied::of(&fields, keyring);
