@@ -22,16 +22,21 @@ pub(super) fn group(planner: &mut Planner<'_>, change: &Change, wanted: &Contain
         .subject
         .as_ref()
         .and_then(|subject| planner.observed.containers.iter().find(|seen| seen.id == subject.id));
+    // A volume can only be made anew while nothing uses it, whatever else is to be changed.
+    let makes_way = planner.uses_emptied_volume(wanted);
     match (change.action, seen) {
         (Action::Create, _) => {
             create(planner, id, wanted, &change.reason, None);
         }
+        (Action::Change(_) | Action::Settle, Some(seen)) if makes_way => {
+            let taken_away = remove_leftovers(planner, change, None);
+            remove_first(planner, id, wanted, seen, "its volume is made anew", taken_away);
+        }
         (Action::Change(Effect::Recreate | Effect::DataAtRisk) | Action::Conflict, Some(seen)) => {
             let taken_away = remove_leftovers(planner, change, None);
             let why = why_recreate(change);
-            // A finished job has nothing to return to, and a volume can only be made anew while
-            // nothing uses it.
-            if wanted.phase == Phase::Done || planner.uses_emptied_volume(wanted) {
+            // A finished job has nothing to return to.
+            if wanted.phase == Phase::Done || makes_way {
                 remove_first(planner, id, wanted, seen, &why, taken_away);
             } else {
                 replace(planner, change, wanted, seen, taken_away);
@@ -296,7 +301,9 @@ fn settle(planner: &mut Planner<'_>, change: &Change, wanted: &Container, seen: 
         let why = if change.reason.is_empty() { "it keeps failing" } else { &change.reason };
         last = Some(planner.drafts.push(id, Role::Disturb, op, why, last));
     }
+    let record = planner.observed.record.as_ref();
     let settles = change.action == Action::Settle
+        || record.is_some_and(|record| record.unready.contains(id))
         || change.action == Action::Change(Effect::Restart)
         || !change.leftovers.is_empty()
         || (wanted.phase == Phase::Done && seen.state == State::Running);

@@ -6,6 +6,7 @@
 mod carry;
 mod container;
 mod draft;
+mod emptied;
 mod event;
 mod hold;
 mod op;

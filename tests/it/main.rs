@@ -14,6 +14,7 @@ mod case;
 mod cli;
 mod compile;
 mod converge;
+mod crash;
 mod docker;
 mod engine;
 mod examples;
