@@ -8,7 +8,7 @@ use crate::{
     report::{self, Ending},
 };
 
-use super::{Context, Error, Exit, Ui, live::Progress, plan::Allow, session};
+use super::{Context, Error, Exit, Ui, live::Progress, lock::Patience, plan::Allow, session};
 
 /// Make it so
 ///
@@ -25,6 +25,8 @@ pub(super) struct ApplyArgs {
     consent: Consent,
     #[command(flatten)]
     allow: Allow,
+    #[command(flatten)]
+    patience: Patience,
 }
 
 /// Whether to ask.
@@ -59,7 +61,8 @@ impl Consent {
 pub(super) async fn run(args: &ApplyArgs, context: &Context) -> Result<Exit, Error> {
     args.consent.possible(context, "apply")?;
     let project = session::project(context)?;
-    let options = Options { policy: args.allow.policy(), ..Options::default() };
+    let wait = args.patience.wait(context.ui);
+    let options = Options { policy: args.allow.policy(), wait, ..Options::default() };
     carry_out(project, &options, &args.consent, context).await
 }
 

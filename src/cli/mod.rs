@@ -16,6 +16,7 @@ mod help;
 mod init;
 mod interrupt;
 mod live;
+mod lock;
 mod logs;
 mod place;
 mod plan;
@@ -131,6 +132,7 @@ enum Command {
     Urls(urls::UrlsArgs),
     Explain(explain::ExplainArgs),
     Graph(graph::GraphArgs),
+    Lock(lock::LockArgs),
     Secret(secret::SecretArgs),
     Completion(completion::CompletionArgs),
     Version(version::VersionArgs),
@@ -198,6 +200,7 @@ impl Command {
             Self::Urls(args) => urls::run(&args, context),
             Self::Explain(args) => explain::run(&args, context),
             Self::Graph(args) => graph::run(&args, context),
+            Self::Lock(args) => lock::run(&args, context).await,
             Self::Secret(args) => secret::run(&args, context),
             Self::Completion(args) => Ok(completion::run(&args, context)),
             Self::Version(args) => version::run(&args, context).await,

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     desired::{Container, Field, Phase, Probe},
     diff::{Action, Change, Effect, Shown, is_updated},
-    model::ResourceId,
+    model::{Millis, ResourceId},
     observed::{Live, SeenContainer, State},
 };
 
@@ -72,6 +72,17 @@ fn await_return(container: Target, wanted: &Container) -> Op {
         Phase::Running | Phase::Suspended => Probe::Image,
     };
     Op::AwaitReady { container, probe, within: wanted.ready_within }
+}
+
+/// Returns what puts the old one in the place of the new one. The new one goes last: as long as it is there,
+/// an apply that finds the old one stopped can see what for.
+fn bring_back(new: &Target, old: Target, wanted: &Container) -> Vec<Op> {
+    vec![
+        Op::Stop { container: new.clone(), grace: Some(Millis(0)) },
+        Op::Start(old.clone()),
+        await_return(old, wanted),
+        Op::RemoveContainer(new.clone()),
+    ]
 }
 
 fn is_up(state: State) -> bool {
@@ -165,15 +176,13 @@ fn replace(
     let new = Target::Name(next.clone());
     let runs = is_up(old.state);
     let remove_new = Op::RemoveContainer(new.clone());
-    let mut back = vec![remove_new.clone()];
-    // An apply that was cut off stopped the old one for one that is now taken away.
-    let is_up_instead = |seen: &SeenContainer| {
-        is_up(seen.state) && change.leftovers.iter().any(|leftover| leftover.id == seen.id)
+    // An apply that was cut off may have stopped the old one for one that is now taken away.
+    let may_have_run = change.leftovers.iter().any(|leftover| leftover.name == next);
+    let back = if runs || may_have_run {
+        bring_back(&new, target(old), wanted)
+    } else {
+        vec![remove_new.clone()]
     };
-    if runs || planner.observed.containers.iter().any(is_up_instead) {
-        back.push(Op::Start(target(old)));
-        back.push(await_return(target(old), wanted));
-    }
 
     if old.name == next {
         // Left by an apply that was cut off before its last step; the new one needs this name.
@@ -258,12 +267,8 @@ fn settle(planner: &mut Planner<'_>, change: &Change, wanted: &Container, seen: 
             last =
                 Some(planner.drafts.push(id, Role::Disturb, op, "another takes its place", last));
         }
-        if is_predecessor && (runs || will_start) {
-            back = vec![
-                Op::RemoveContainer(container.clone()),
-                Op::Start(other.clone()),
-                await_return(other, wanted),
-            ];
+        if is_predecessor {
+            back = bring_back(&container, other, wanted);
         }
     }
     let limits = change.fields.iter().any(|field| is_updated(field.path.field));

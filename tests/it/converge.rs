@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::world::{Project, keyring, project};
 
 /// Applies once and returns the plan that is left.
-async fn pass_over<E: Engine>(
+pub(crate) async fn pass_over<E: Engine>(
     engine: &E,
     desired: &Desired,
     policy: &Policy,

@@ -7,7 +7,7 @@
 mod gate;
 mod shape;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use nself::{
     controller::pass::{self, Brief, Goal},
@@ -16,6 +16,7 @@ use nself::{
         Engine, Error,
         sim::{Sim, World},
     },
+    model::ServiceName,
     observed::{Applied, Live, Record, label},
     plan::{Plan, Policy},
 };
@@ -166,13 +167,18 @@ fn difference(is: &BTreeMap<String, String>, should: &BTreeMap<String, String>) 
 async fn taken_up(act: &Act, before: &World, cut: World, good: &(World, Plan)) -> Vec<String> {
     let (end, rest) = act.done(cut).await;
     let mut wrong = difference(&whole(&end), &whole(&good.0));
-    if format!("{:?}", rest.changes) != format!("{:?}", good.1.changes) && good.1.is_empty() {
+    if good.1.is_empty() && !rest.is_empty() {
         wrong.push(format!("left to do: {:?}", rest.changes.changes));
     }
     if kept(before, &end) != kept(before, &good.0) {
         wrong.push(format!("data was lost: only {:?} was kept", kept(before, &end)));
     }
     wrong
+}
+
+fn suspended(world: &World) -> BTreeSet<ServiceName> {
+    let records = world.records.values().filter_map(|text| Record::parse(text));
+    records.flat_map(|record| record.suspended).collect()
 }
 
 #[test]
@@ -193,10 +199,19 @@ fn whenever_it_dies_the_next_apply_ends_as_if_it_had_not() {
                 shape.name,
                 good.1.changes
             );
+            // What a person stopped or started is what an apply finds, once it is remembered.
+            let ordinary = Act { goal: Goal::Converge, ..act.clone() };
+            let is_about_state = matches!(act.goal, Goal::Suspend(_) | Goal::Resume(_));
+            let not_begun = ordinary.done(world.clone()).await;
             for first in [First::Oldest, First::Youngest] {
                 for (moment, cut) in moments(&world, &act, first).await {
                     tried += 1;
-                    let faults = taken_up(&act, &world, cut, &good).await;
+                    let mut faults = taken_up(&act, &world, cut.clone(), &good).await;
+                    if is_about_state {
+                        let begun = suspended(&cut) == suspended(&good.0);
+                        let end = if begun { &good } else { &not_begun };
+                        faults.extend(taken_up(&ordinary, &world, cut, end).await);
+                    }
                     if !faults.is_empty() {
                         wrong.push(format!("{}, {moment}:\n  {}", shape.name, faults.join("\n  ")));
                     }

@@ -24,4 +24,5 @@ mod plan;
 mod report;
 mod spec;
 mod tidy;
+mod walk;
 mod world;

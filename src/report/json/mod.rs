@@ -9,7 +9,7 @@ mod plan;
 mod rest;
 
 pub use plan::{drift, plan};
-pub use rest::{applied, check, event, failure, status, urls};
+pub use rest::{applied, check, event, failure, lock, status, urls};
 
 use serde::Serialize;
 
