@@ -5,10 +5,12 @@
 
 mod canary;
 mod changes;
+mod contend;
 mod failing;
 mod files;
 mod harmless;
 mod inside;
+mod killed;
 mod reading;
 mod removal;
 mod services;
