@@ -16,3 +16,4 @@ mod removal;
 mod services;
 pub(crate) mod stage;
 mod tamper;
+mod trap;
