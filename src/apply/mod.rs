@@ -23,7 +23,8 @@ use crate::{
 
 /// Applies a plan and tells of each thing that happens.
 ///
-/// When `cancel` fires, running steps are finished and no further ones are begun.
+/// When `cancel` fires, running steps are finished and no further ones are begun. Only waits are given up:
+/// they change nothing, and the next apply waits for what this one did not see ready.
 pub async fn apply<E: Engine>(
     engine: &E,
     plan: &Plan,
@@ -31,78 +32,98 @@ pub async fn apply<E: Engine>(
     tell: &(dyn Fn(Event) + Sync),
     cancel: &CancellationToken,
 ) -> Applied {
-    let mut walk = Walk { plan, tell, applied: Applied::default(), started: BTreeSet::new() };
+    let mut walk = Walk::new(plan, tell);
     let mut running = FuturesUnordered::new();
-    let mut load: BTreeMap<Kind, usize> = BTreeMap::new();
     loop {
-        walk.skip();
-        if cancel.is_cancelled() {
+        if cancel.is_cancelled() && !walk.applied.interrupted {
             walk.stop();
         }
-        for step in walk.ready() {
-            let kind = Kind::of(&plan.steps[step].op);
-            let busy = load.entry(kind).or_default();
-            if *busy == kind.limit() {
-                continue;
-            }
-            *busy += 1;
-            walk.started.insert(step);
+        for step in walk.begin() {
             tell(Event::Started { step });
-            running.push(run(engine, plan, step, keyring));
+            running.push(run(engine, plan, step, keyring, cancel));
         }
         let Some(ended) = running.next().await else { break };
-        let kind = Kind::of(&plan.steps[ended.step].op);
-        if let Some(busy) = load.get_mut(&kind) {
-            *busy -= 1;
-        }
         walk.end(ended);
     }
     walk.applied
 }
 
+/// Where the walk is. Each edge of the plan is looked at once.
 struct Walk<'a> {
     plan: &'a Plan,
     tell: &'a (dyn Fn(Event) + Sync),
     applied: Applied,
-    started: BTreeSet<usize>,
+    /// How many of the steps that each waits for are not done.
+    unmet: Vec<usize>,
+    /// The steps that wait for each.
+    dependants: Vec<Vec<usize>>,
+    /// The steps that may begin, by what they cost.
+    open: BTreeMap<Kind, BTreeSet<usize>>,
+    running: BTreeMap<Kind, usize>,
+    /// The steps that have begun.
+    begun: BTreeSet<usize>,
 }
 
 struct Ended {
     step: usize,
     took: Millis,
-    failure: Option<Failure>,
+    came_of_it: Outcome,
     returned: Option<(ResourceId, Option<Failure>)>,
 }
 
-impl Walk<'_> {
-    /// Returns the steps that may begin.
-    fn ready(&self) -> Vec<usize> {
-        let done = |step: &usize| self.applied.outcomes.get(step) == Some(&Outcome::Done);
-        let steps = self.plan.steps.iter().enumerate();
+impl<'a> Walk<'a> {
+    fn new(plan: &'a Plan, tell: &'a (dyn Fn(Event) + Sync)) -> Self {
+        let mut walk = Self {
+            plan,
+            tell,
+            applied: Applied::default(),
+            unmet: plan.steps.iter().map(|step| step.after.len()).collect(),
+            dependants: vec![Vec::new(); plan.steps.len()],
+            open: BTreeMap::new(),
+            running: BTreeMap::new(),
+            begun: BTreeSet::new(),
+        };
+        for (number, step) in plan.steps.iter().enumerate() {
+            for earlier in &step.after {
+                walk.dependants[*earlier].push(number);
+            }
+            if step.after.is_empty() {
+                walk.open(number);
+            }
+        }
+        walk
+    }
+
+    fn kind(&self, step: usize) -> Kind {
+        Kind::of(&self.plan.steps[step].op)
+    }
+
+    fn open(&mut self, step: usize) {
+        self.open.entry(self.kind(step)).or_default().insert(step);
+    }
+
+    /// Begins as many steps as may go on at once, and returns them in the order of the plan.
+    fn begin(&mut self) -> BTreeSet<usize> {
+        let mut steps = BTreeSet::new();
+        for (kind, open) in &mut self.open {
+            let running = self.running.entry(*kind).or_default();
+            while *running < kind.limit() {
+                let Some(step) = open.pop_first() else { break };
+                *running += 1;
+                steps.insert(step);
+            }
+        }
+        self.begun.extend(&steps);
         steps
-            .filter(|(number, _)| {
-                !self.started.contains(number) && !self.applied.outcomes.contains_key(number)
-            })
-            .filter(|(_, step)| step.after.iter().all(done))
-            .map(|(number, _)| number)
-            .collect()
     }
 
     /// Marks the steps that can no longer begin because one they wait for did not succeed.
-    fn skip(&mut self) {
-        for (number, step) in self.plan.steps.iter().enumerate() {
-            if self.applied.outcomes.contains_key(&number) {
-                continue;
-            }
-            let because =
-                step.after.iter().find_map(|earlier| match self.applied.outcomes.get(earlier) {
-                    Some(Outcome::Failed(_)) => Some(Some(*earlier)),
-                    Some(Outcome::Skipped(because)) => Some(*because),
-                    Some(Outcome::Done) | None => None,
-                });
-            if let Some(because) = because {
-                self.applied.outcomes.insert(number, Outcome::Skipped(because));
-                (self.tell)(Event::Skipped { step: number, because });
+    fn skip_after(&mut self, step: usize, because: Option<usize>) {
+        let mut waiting: BTreeSet<usize> = self.dependants[step].iter().copied().collect();
+        while let Some(number) = waiting.pop_first() {
+            if !self.applied.outcomes.contains_key(&number) {
+                self.skip(number, because);
+                waiting.extend(&self.dependants[number]);
             }
         }
     }
@@ -110,27 +131,46 @@ impl Walk<'_> {
     /// Marks every step that has not begun.
     fn stop(&mut self) {
         self.applied.interrupted = true;
+        self.open.clear();
         for number in 0..self.plan.steps.len() {
-            if !self.started.contains(&number) && !self.applied.outcomes.contains_key(&number) {
-                self.applied.outcomes.insert(number, Outcome::Skipped(None));
-                (self.tell)(Event::Skipped { step: number, because: None });
+            if !self.begun.contains(&number) && !self.applied.outcomes.contains_key(&number) {
+                self.skip(number, None);
             }
         }
     }
 
+    fn skip(&mut self, step: usize, because: Option<usize>) {
+        self.applied.outcomes.insert(step, Outcome::Skipped(because));
+        (self.tell)(Event::Skipped { step, because });
+    }
+
     fn end(&mut self, ended: Ended) {
-        let Ended { step, took, failure, returned } = ended;
-        let outcome = match failure {
-            None => {
+        let Ended { step, took, came_of_it, returned } = ended;
+        if let Some(running) = self.running.get_mut(&self.kind(step)) {
+            *running -= 1;
+        }
+        match came_of_it {
+            Outcome::Done => {
+                self.applied.outcomes.insert(step, Outcome::Done);
                 (self.tell)(Event::Finished { step, took });
-                Outcome::Done
+                for dependant in std::mem::take(&mut self.dependants[step]) {
+                    self.unmet[dependant] -= 1;
+                    let is_settled = self.applied.outcomes.contains_key(&dependant);
+                    if self.unmet[dependant] == 0 && !is_settled {
+                        self.open(dependant);
+                    }
+                }
             }
-            Some(failure) => {
-                (self.tell)(Event::Failed { step, took, failure: failure.clone() });
-                Outcome::Failed(failure)
+            Outcome::Failed(failure) => {
+                self.applied.outcomes.insert(step, Outcome::Failed(failure.clone()));
+                (self.tell)(Event::Failed { step, took, failure });
+                self.skip_after(step, Some(step));
             }
-        };
-        self.applied.outcomes.insert(step, outcome);
+            Outcome::Skipped(because) => {
+                self.skip(step, because);
+                self.skip_after(step, because);
+            }
+        }
         if let Some((group, failure)) = returned {
             (self.tell)(Event::Returned { group: group.clone(), failure: failure.clone() });
             self.applied.returned.insert(group, failure);
@@ -139,31 +179,63 @@ impl Walk<'_> {
 }
 
 /// Runs one step; when it fails, what the plan gives for that case.
-async fn run<E: Engine>(engine: &E, plan: &Plan, step: usize, keyring: &Keyring) -> Ended {
+async fn run<E: Engine>(
+    engine: &E,
+    plan: &Plan,
+    step: usize,
+    keyring: &Keyring,
+    cancel: &CancellationToken,
+) -> Ended {
     let begin = now();
-    let result = engine.execute(&plan.steps[step].op).await;
+    let result = execute(engine, &plan.steps[step].op, cancel).await;
     let took = since(begin);
-    let Err(error) = result else { return Ended { step, took, failure: None, returned: None } };
+    let error = match result {
+        Some(Ok(())) => return Ended { step, took, came_of_it: Outcome::Done, returned: None },
+        Some(Err(error)) => error,
+        // Nothing failed, so there is nothing to take back.
+        None => return Ended { step, took, came_of_it: Outcome::Skipped(None), returned: None },
+    };
     let mut failure = failure(&error, keyring);
     failure.remedy = failure::remedy_of(&error, plan, &plan.steps[step], failure.remedy);
     let ops = &plan.steps[step].on_failure;
     if ops.is_empty() {
-        return Ended { step, took, failure: Some(failure), returned: None };
+        return Ended { step, took, came_of_it: Outcome::Failed(failure), returned: None };
     }
     // Each is tried whatever became of the one before: half a return is better than none.
-    let mut trouble: Option<Error> = None;
+    let mut trouble: Option<Failure> = None;
     for op in ops {
-        if let Err(error) = engine.execute(op).await {
-            trouble.get_or_insert(error);
+        match execute(engine, op, cancel).await {
+            Some(Ok(())) => {}
+            Some(Err(error)) => {
+                trouble.get_or_insert_with(|| self::failure(&error, keyring));
+            }
+            None => {
+                let chain =
+                    vec!["it was started, and not waited for, as you stopped it".to_owned()];
+                trouble.get_or_insert(Failure { chain, ..Failure::default() });
+            }
         }
     }
     if let Error::NotReady { .. } = error {
         // Its log went with it; what there was of it is among the facts.
         failure.remedy = Some("correct it, then nself apply".to_owned());
     }
-    let trouble = trouble.map(|error| self::failure(&error, keyring));
     let returned = Some((plan.steps[step].group.clone(), trouble));
-    Ended { step, took, failure: Some(failure), returned }
+    Ended { step, took, came_of_it: Outcome::Failed(failure), returned }
+}
+
+/// Does one thing; `None` when it is a wait that was given up.
+async fn execute<E: Engine>(
+    engine: &E,
+    op: &Op,
+    cancel: &CancellationToken,
+) -> Option<Result<(), Error>> {
+    let is_wait = matches!(op, Op::AwaitReady { .. });
+    tokio::select! {
+        biased;
+        result = engine.execute(op) => Some(result),
+        () = cancel.cancelled(), if is_wait => None,
+    }
 }
 
 /// What a step costs the engine.

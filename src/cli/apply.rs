@@ -10,7 +10,9 @@ use crate::{
     report::{self, Ending},
 };
 
-use super::{Context, Error, Exit, Ui, live::Progress, plan::Allow, saved, session};
+use super::{
+    Context, Error, Exit, Ui, live::Progress, lock::Patience, plan::Allow, saved, session,
+};
 
 /// Make it so
 ///
@@ -31,6 +33,8 @@ pub(super) struct ApplyArgs {
     consent: Consent,
     #[command(flatten)]
     allow: Allow,
+    #[command(flatten)]
+    patience: Patience,
     #[command(flatten)]
     back: Back,
 }
@@ -82,12 +86,13 @@ impl Consent {
 }
 
 pub(super) async fn run(args: &ApplyArgs, context: &Context) -> Result<Exit, Error> {
+    let wait = args.patience.wait(context.ui);
     let Some(file) = &args.plan else {
         args.consent.possible(context, "apply")?;
         let project = session::project(context)?;
         let back_on_failure = args.back.wanted(&project);
         let policy = args.allow.policy();
-        let options = Options { policy, back_on_failure, ..Options::default() };
+        let options = Options { policy, wait, back_on_failure, ..Options::default() };
         return carry_out(project, &options, &args.consent, context).await;
     };
     let saved = saved::read(file)?;
@@ -97,6 +102,7 @@ pub(super) async fn run(args: &ApplyArgs, context: &Context) -> Result<Exit, Err
     let options = Options {
         policy: Policy { allow: allow? },
         back_on_failure: args.back.wanted(&project),
+        wait,
         saved: Some(SavedPlan { engine: saved.engine, gist: saved.gist }),
         ..Options::default()
     };

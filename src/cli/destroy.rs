@@ -4,7 +4,7 @@ use clap::Args;
 
 use crate::controller::Options;
 
-use super::{Context, Error, Exit, apply, apply::Consent, plan::Allow, session};
+use super::{Context, Error, Exit, apply, apply::Consent, lock::Patience, plan::Allow, session};
 
 /// Remove this project's containers and networks
 ///
@@ -20,11 +20,18 @@ pub(super) struct DestroyArgs {
     consent: Consent,
     #[command(flatten)]
     allow: Allow,
+    #[command(flatten)]
+    patience: Patience,
 }
 
 pub(super) async fn run(args: &DestroyArgs, context: &Context) -> Result<Exit, Error> {
     args.consent.possible(context, "destroy")?;
     let project = session::project(context)?;
-    let options = Options { destroy: true, policy: args.allow.policy(), ..Options::default() };
+    let options = Options {
+        destroy: true,
+        policy: args.allow.policy(),
+        wait: args.patience.wait(context.ui),
+        ..Options::default()
+    };
     apply::carry_out(project, &options, &args.consent, context).await
 }

@@ -5,7 +5,7 @@ use std::{io::ErrorKind, path::Path, sync::Arc};
 
 use crate::{
     controller,
-    engine::{self, Holder},
+    engine::{self, Holder, Life},
     history,
     model::{Diagnostic, InvalidName},
     report, secret,
@@ -182,9 +182,9 @@ impl From<controller::Error> for Error {
             }
             controller::Error::Engine(error) => error.into(),
             controller::Error::Secret(error) => error.into(),
-            controller::Error::Locked { ref holder, ref project } => Self::of(Exit::Locked, &error)
-                .noting(&since(holder))
-                .remedy(unlock(project, holder, Holder::this_process().ok().as_ref())),
+            controller::Error::Locked { ref holder, .. } => Self::of(Exit::Locked, &error)
+                .noting(&report::since(holder))
+                .remedy(unlock(holder, Holder::this_process().ok().as_ref())),
         }
     }
 }
@@ -222,26 +222,20 @@ impl From<engine::Error> for Error {
     }
 }
 
-/// Returns which process holds a lock and since when, as far as the lock says.
-fn since(holder: &Holder) -> String {
-    let since = i64::try_from(holder.since).unwrap_or_default();
-    match jiff::Timestamp::from_millisecond(since) {
-        Ok(since) if holder.since > 0 => format!("process {}, since {since:.0}", holder.pid),
-        _ => "since when is not known".to_owned(),
-    }
-}
-
 /// Returns what to do about a lock. Of a holder that is not here nothing can be known, so that a person
 /// has to say that it is dead.
-fn unlock(project: &str, holder: &Holder, here: Option<&Holder>) -> String {
-    let alike = |here: &Holder| here.boot == holder.boot && here.namespace == holder.namespace;
-    if here.is_some_and(alike) {
-        return "wait until that apply has ended; looking is free: nself plan".to_owned();
+fn unlock(holder: &Holder, here: Option<&Holder>) -> String {
+    match here.map(|here| holder.life(here)) {
+        Some(Life::Alive | Life::Dead) => {
+            "wait until that apply has ended, as --wait 2m does; looking is free: nself plan"
+                .to_owned()
+        }
+        Some(Life::Unknown) | None => format!(
+            "wait until it has ended. Whether it still runs cannot be checked from here; if you know that \
+             it does not: {}",
+            report::unlock(holder)
+        ),
     }
-    format!(
-        "wait until it has ended. Whether it still runs cannot be checked from here; if you know that it \
-         does not: docker rm {project}.lock"
-    )
 }
 
 /// Returns the folder a file is in, by a name that can be typed.
@@ -295,14 +289,11 @@ mod tests {
 
     #[test]
     fn only_a_lock_from_elsewhere_is_a_persons_to_break() {
-        let here = Holder { boot: "a".into(), namespace: "n".into(), ..Holder::default() };
-        assert!(!unlock("shop", &here, Some(&here)).contains("docker rm"));
-        let elsewhere =
-            Holder { boot: "b".into(), since: 1_795_392_000_000, pid: 7, ..here.clone() };
-        let remedy = unlock("shop-prod", &elsewhere, Some(&here));
+        let here = Holder::this_process().unwrap();
+        assert!(!unlock(&here, Some(&here)).contains("--break"));
+        let elsewhere = Holder { boot: "b".into(), host: "far".into(), ..here.clone() };
+        let remedy = unlock(&elsewhere, Some(&here));
         assert!(remedy.contains("cannot be checked from here"), "{remedy}");
-        assert!(remedy.ends_with("docker rm shop-prod.lock"), "{remedy}");
-        assert_eq!(since(&elsewhere), "process 7, since 2026-11-23T00:00:00Z");
-        assert_eq!(since(&here), "since when is not known");
+        assert!(remedy.ends_with("nself lock --break far"), "{remedy}");
     }
 }

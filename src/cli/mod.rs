@@ -17,6 +17,7 @@ mod history;
 mod init;
 mod interrupt;
 mod live;
+mod lock;
 mod logs;
 mod place;
 mod plan;
@@ -138,6 +139,7 @@ enum Command {
     Urls(urls::UrlsArgs),
     Explain(explain::ExplainArgs),
     Graph(graph::GraphArgs),
+    Lock(lock::LockArgs),
     Secret(secret::SecretArgs),
     Completion(completion::CompletionArgs),
     Version(version::VersionArgs),
@@ -208,6 +210,7 @@ impl Command {
             Self::Urls(args) => urls::run(&args, context),
             Self::Explain(args) => explain::run(&args, context),
             Self::Graph(args) => graph::run(&args, context),
+            Self::Lock(args) => lock::run(&args, context).await,
             Self::Secret(args) => secret::run(&args, context),
             Self::Completion(args) => Ok(completion::run(&args, context)),
             Self::Version(args) => version::run(&args, context).await,

@@ -7,7 +7,7 @@ use crate::{
     plan::Policy,
 };
 
-use super::{Context, Error, Exit, apply, apply::Consent, session};
+use super::{Context, Error, Exit, apply, apply::Consent, lock::Patience, session};
 
 /// Restart services as they are
 ///
@@ -21,6 +21,8 @@ use super::{Context, Error, Exit, apply, apply::Consent, session};
 pub(super) struct RestartArgs {
     /// The services [default: all]
     services: Vec<String>,
+    #[command(flatten)]
+    patience: Patience,
 }
 
 pub(super) async fn run(args: &RestartArgs, context: &Context) -> Result<Exit, Error> {
@@ -39,6 +41,10 @@ pub(super) async fn run(args: &RestartArgs, context: &Context) -> Result<Exit, E
             }
         }
     }
-    let options = Options { goal: Goal::Restart(services), ..Options::default() };
+    let options = Options {
+        goal: Goal::Restart(services),
+        wait: args.patience.wait(context.ui),
+        ..Options::default()
+    };
     apply::carry_out(project, &options, &Consent { yes: true }, context).await
 }

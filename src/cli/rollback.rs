@@ -4,7 +4,7 @@ use clap::Args;
 
 use crate::controller::{self, Options};
 
-use super::{Context, Error, Exit, apply, apply::Consent, place, plan::Allow};
+use super::{Context, Error, Exit, apply, apply::Consent, lock::Patience, place, plan::Allow};
 
 /// Bring everything back to an earlier generation
 ///
@@ -24,6 +24,8 @@ pub(super) struct RollbackArgs {
     consent: Consent,
     #[command(flatten)]
     allow: Allow,
+    #[command(flatten)]
+    patience: Patience,
 }
 
 pub(super) async fn run(args: &RollbackArgs, context: &Context) -> Result<Exit, Error> {
@@ -37,7 +39,8 @@ pub(super) async fn run(args: &RollbackArgs, context: &Context) -> Result<Exit, 
     if !run.is_good() {
         context.ui.remark("note: that apply did not end well\n");
     }
-    let options = Options { policy: args.allow.policy(), ..Options::default() };
+    let wait = args.patience.wait(context.ui);
+    let options = Options { policy: args.allow.policy(), wait, ..Options::default() };
     let exit = apply::carry_out(project, &options, &args.consent, context).await?;
     if exit == Exit::Done {
         let (program, generation) = (context.ui.out.program, run.origin().generation);

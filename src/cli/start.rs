@@ -4,7 +4,7 @@ use clap::Args;
 
 use crate::controller::{Goal, Options};
 
-use super::{Context, Error, Exit, apply, apply::Consent, plan::Allow, session};
+use super::{Context, Error, Exit, apply, apply::Consent, lock::Patience, plan::Allow, session};
 
 /// Start everything: apply without asking, stopped services included
 ///
@@ -19,12 +19,18 @@ pub(super) struct StartArgs {
     services: Vec<String>,
     #[command(flatten)]
     allow: Allow,
+    #[command(flatten)]
+    patience: Patience,
 }
 
 pub(super) async fn run(args: &StartArgs, context: &Context) -> Result<Exit, Error> {
     let project = session::project(context)?;
     let services = session::services(&project, &args.services)?;
-    let options =
-        Options { goal: Goal::Resume(services), policy: args.allow.policy(), ..Options::default() };
+    let options = Options {
+        goal: Goal::Resume(services),
+        policy: args.allow.policy(),
+        wait: args.patience.wait(context.ui),
+        ..Options::default()
+    };
     apply::carry_out(project, &options, &Consent { yes: true }, context).await
 }

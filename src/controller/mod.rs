@@ -7,19 +7,20 @@ mod back;
 mod error;
 mod load;
 pub mod pass;
+mod queue;
 mod remember;
 
 pub use back::{Returned, earlier};
 pub use error::Error;
 pub use load::{Place, Project, Recalled, load, recall};
 pub use pass::Goal;
-
-use self::remember::Memory;
+pub use queue::Wait;
 
 use std::time::{Instant, SystemTime};
 
 use tokio_util::sync::CancellationToken;
 
+use self::{queue::Queue, remember::Memory};
 use crate::{
     cert,
     desired::{Compiled, Desired, Facts},
@@ -71,6 +72,8 @@ pub struct Options {
     pub destroy: bool,
     /// What may be destroyed or replaced.
     pub policy: Policy,
+    /// How long to wait while somebody else applies; not at all when absent.
+    pub wait: Option<Wait>,
     /// The plan that it has to come out as: nothing is done when it does not.
     pub saved: Option<SavedPlan>,
     /// Whether everything goes back to the last good generation when something fails.
@@ -110,6 +113,9 @@ pub async fn plan<E: Observe>(
 
 /// Looks, asks, takes the lock, looks again, and makes it so.
 ///
+/// While somebody else has the lock it waits as long as the options say; `cancel` ends the waiting too, as
+/// a no does.
+///
 /// `agree` is shown what would be done. When the world moved between its answer and the lock, it is
 /// asked again. `None` is its no; nothing was changed then.
 ///
@@ -125,6 +131,11 @@ pub async fn apply<E: Engine + Lock>(
     cancel: &CancellationToken,
 ) -> Result<Option<Report>, Error> {
     let needs_secrets = !options.destroy && options.goal.is_about_content();
+    // What is looked at while somebody else applies is out of date when they have.
+    let mut queue = Queue::new(project.spec.prefix(), options.wait.as_ref());
+    if !queue.is_free(engine, cancel).await? {
+        return Ok(None);
+    }
     let mut agreed = look(engine, project, options).await?;
     if needs_secrets {
         insist_on_vault(project, &agreed)?;
@@ -138,8 +149,10 @@ pub async fn apply<E: Engine + Lock>(
         let held = match engine.acquire(&agreed.desired.prefix(), &Holder::this_process()?).await? {
             Attempt::Held(held) => held,
             Attempt::Busy(holder) => {
-                let project = agreed.desired.prefix();
-                return Err(Error::Locked { project, holder });
+                if queue.outlasts(engine, *holder, cancel).await? {
+                    continue;
+                }
+                return Ok(None);
             }
         };
         let mut locked = under_lock(engine, project, options, Some(&agreed), events, cancel).await;
@@ -181,7 +194,7 @@ async fn under_lock<E: Engine + Lock>(
     events: &(dyn Fn(&Plan, Event) + Sync),
     cancel: &CancellationToken,
 ) -> Result<Locked, Error> {
-    let Options { goal, destroy, policy, saved: _, back_on_failure: _ } = options;
+    let Options { goal, destroy, policy, wait: _, saved: _, back_on_failure: _ } = options;
     let needs_secrets = !destroy && goal.is_about_content();
     if needs_secrets {
         let desired = match agreed {
@@ -244,7 +257,7 @@ async fn look<E: Observe>(engine: &E, project: &Project, options: &Options) -> R
     if options.destroy {
         desired = desired.emptied();
     }
-    let Options { goal, destroy, policy, saved: _, back_on_failure: _ } = options;
+    let Options { goal, destroy, policy, wait: _, saved: _, back_on_failure: _ } = options;
     let contents = !destroy && goal.is_about_content();
     let brief = pass::Brief { goal, keyring: &project.keyring, policy, contents };
     let (observed, plan) = pass::look(engine, &mut desired, &brief).await?;

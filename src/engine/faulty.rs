@@ -90,4 +90,12 @@ impl<E: Lock> Lock for Faulty<E> {
     async fn holder(&self, prefix: &str) -> Result<Option<Holder>, Error> {
         self.engine.holder(prefix).await
     }
+
+    async fn take_away(&self, prefix: &str, holder: &Holder) -> Result<bool, Error> {
+        self.engine.take_away(prefix, holder).await
+    }
+
+    async fn given_back(&self, prefix: &str) {
+        self.engine.given_back(prefix).await;
+    }
 }

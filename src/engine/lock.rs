@@ -27,6 +27,17 @@ pub trait Lock: Sync {
 
     /// Returns who has the lock. Never waits.
     fn holder(&self, prefix: &str) -> impl Future<Output = Result<Option<Holder>, Error>> + Send;
+
+    /// Takes the lock away from `holder`, who is not asked. Returns whether that one still had it.
+    fn take_away(
+        &self,
+        prefix: &str,
+        holder: &Holder,
+    ) -> impl Future<Output = Result<bool, Error>> + Send;
+
+    /// Comes back when the lock was given back. An engine that cannot tell never comes back, and one that
+    /// can may have missed it: whoever waits has to look again now and then.
+    fn given_back(&self, prefix: &str) -> impl Future<Output = ()> + Send;
 }
 
 /// What came of asking for a lock.
@@ -45,6 +56,17 @@ pub enum Attempt {
 pub struct Held {
     /// What it stands under on the engine.
     pub id: String,
+}
+
+/// What can be known of a holder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Life {
+    /// Its process runs on this machine.
+    Alive,
+    /// Its process has ended.
+    Dead,
+    /// It is on another machine, or in a container, where nobody here can see it.
+    Unknown,
 }
 
 /// Who holds a lock.
@@ -96,17 +118,25 @@ impl Holder {
         })
     }
 
-    /// Returns whether this holder is known to be dead, as seen by `observer`. Of a holder elsewhere
-    /// nothing can be known.
+    /// Returns whether this holder is known to be dead, as seen by `observer`.
     pub fn is_dead(&self, observer: &Self) -> bool {
+        self.life(observer) == Life::Dead
+    }
+
+    /// Returns what `observer` can know of this holder.
+    pub fn life(&self, observer: &Self) -> Life {
         if self.boot != observer.boot {
             // The same machine has started again since. Copies of one disk have one machine id, so the
             // host's name has to agree as well.
-            return !self.machine.is_empty()
+            let same = !self.machine.is_empty()
                 && self.machine == observer.machine
                 && self.host == observer.host;
+            return if same { Life::Dead } else { Life::Unknown };
         }
-        self.namespace == observer.namespace && ended(self.pid, self.started)
+        if self.namespace != observer.namespace {
+            return Life::Unknown;
+        }
+        if ended(self.pid, self.started) { Life::Dead } else { Life::Alive }
     }
 
     /// Returns the labels that say who holds a lock.
@@ -218,8 +248,9 @@ mod tests {
         assert_eq!(Holder::from_labels(&here.labels()), here);
         let reused = Holder { started: here.started + 1, ..here.clone() };
         assert!(reused.is_dead(&here));
+        assert_eq!(here.life(&here), Life::Alive);
         let elsewhere = Holder { namespace: "pid:[1]".into(), ..reused.clone() };
-        assert!(!elsewhere.is_dead(&here));
+        assert_eq!(elsewhere.life(&here), Life::Unknown);
         let other_machine = Holder { boot: "b".into(), host: "h".into(), ..reused };
         assert!(!other_machine.is_dead(&here));
         assert!(!Holder::default().is_dead(&here));

@@ -12,7 +12,7 @@ pub mod sim;
 
 pub use console::{Console, LogLine, LogSelection, Session, Usage};
 pub use error::{Cause, Error, Evidence, Refusal};
-pub use lock::{Attempt, Held, Holder, Lock};
+pub use lock::{Attempt, Held, Holder, Life, Lock};
 
 use std::future::Future;
 
@@ -95,5 +95,13 @@ impl<E: Lock> Lock for &E {
 
     async fn holder(&self, prefix: &str) -> Result<Option<Holder>, Error> {
         (**self).holder(prefix).await
+    }
+
+    async fn take_away(&self, prefix: &str, holder: &Holder) -> Result<bool, Error> {
+        (**self).take_away(prefix, holder).await
+    }
+
+    async fn given_back(&self, prefix: &str) {
+        (**self).given_back(prefix).await;
     }
 }

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     desired::{Container, Field, Phase, Probe},
     diff::{Action, Change, Effect, Shown, is_updated},
-    model::ResourceId,
+    model::{Millis, ResourceId},
     observed::{Live, SeenContainer, State},
 };
 
@@ -22,16 +22,21 @@ pub(super) fn group(planner: &mut Planner<'_>, change: &Change, wanted: &Contain
         .subject
         .as_ref()
         .and_then(|subject| planner.observed.containers.iter().find(|seen| seen.id == subject.id));
+    // A volume can only be made anew while nothing uses it, whatever else is to be changed.
+    let makes_way = planner.uses_emptied_volume(wanted);
     match (change.action, seen) {
         (Action::Create, _) => {
             create(planner, id, wanted, &change.reason, None);
         }
+        (Action::Change(_) | Action::Settle, Some(seen)) if makes_way => {
+            let taken_away = remove_leftovers(planner, change, None);
+            remove_first(planner, id, wanted, seen, "its volume is made anew", taken_away);
+        }
         (Action::Change(Effect::Recreate | Effect::DataAtRisk) | Action::Conflict, Some(seen)) => {
             let taken_away = remove_leftovers(planner, change, None);
             let why = why_recreate(change);
-            // A finished job has nothing to return to, and a volume can only be made anew while
-            // nothing uses it.
-            if wanted.phase == Phase::Done || planner.uses_emptied_volume(wanted) {
+            // A finished job has nothing to return to.
+            if wanted.phase == Phase::Done || makes_way {
                 remove_first(planner, id, wanted, seen, &why, taken_away);
             } else {
                 replace(planner, change, wanted, seen, taken_away);
@@ -67,6 +72,17 @@ fn await_return(container: Target, wanted: &Container) -> Op {
         Phase::Running | Phase::Suspended => Probe::Image,
     };
     Op::AwaitReady { container, probe, within: wanted.ready_within }
+}
+
+/// Returns what puts the old one in the place of the new one. The new one goes last: as long as it is there,
+/// an apply that finds the old one stopped can see what for.
+fn bring_back(new: &Target, old: Target, wanted: &Container) -> Vec<Op> {
+    vec![
+        Op::Stop { container: new.clone(), grace: Some(Millis(0)) },
+        Op::Start(old.clone()),
+        await_return(old, wanted),
+        Op::RemoveContainer(new.clone()),
+    ]
 }
 
 fn is_up(state: State) -> bool {
@@ -160,15 +176,13 @@ fn replace(
     let new = Target::Name(next.clone());
     let runs = is_up(old.state);
     let remove_new = Op::RemoveContainer(new.clone());
-    let mut back = vec![remove_new.clone()];
-    // An apply that was cut off stopped the old one for one that is now taken away.
-    let is_up_instead = |seen: &SeenContainer| {
-        is_up(seen.state) && change.leftovers.iter().any(|leftover| leftover.id == seen.id)
+    // An apply that was cut off may have stopped the old one for one that is now taken away.
+    let may_have_run = change.leftovers.iter().any(|leftover| leftover.name == next);
+    let back = if runs || may_have_run {
+        bring_back(&new, target(old), wanted)
+    } else {
+        vec![remove_new.clone()]
     };
-    if runs || planner.observed.containers.iter().any(is_up_instead) {
-        back.push(Op::Start(target(old)));
-        back.push(await_return(target(old), wanted));
-    }
 
     if old.name == next {
         // Left by an apply that was cut off before its last step; the new one needs this name.
@@ -253,12 +267,8 @@ fn settle(planner: &mut Planner<'_>, change: &Change, wanted: &Container, seen: 
             last =
                 Some(planner.drafts.push(id, Role::Disturb, op, "another takes its place", last));
         }
-        if is_predecessor && (runs || will_start) {
-            back = vec![
-                Op::RemoveContainer(container.clone()),
-                Op::Start(other.clone()),
-                await_return(other, wanted),
-            ];
+        if is_predecessor {
+            back = bring_back(&container, other, wanted);
         }
     }
     let limits = change.fields.iter().any(|field| is_updated(field.path.field));
@@ -296,7 +306,9 @@ fn settle(planner: &mut Planner<'_>, change: &Change, wanted: &Container, seen: 
         let why = if change.reason.is_empty() { "it keeps failing" } else { &change.reason };
         last = Some(planner.drafts.push(id, Role::Disturb, op, why, last));
     }
+    let record = planner.observed.record.as_ref();
     let settles = change.action == Action::Settle
+        || record.is_some_and(|record| record.unready.contains(id))
         || change.action == Action::Change(Effect::Restart)
         || !change.leftovers.is_empty()
         || (wanted.phase == Phase::Done && seen.state == State::Running);

@@ -29,7 +29,7 @@ pub enum Event {
         /// Why.
         failure: Failure,
     },
-    /// A step was not begun.
+    /// A step was not begun, or was a wait that was given up.
     Skipped {
         /// Its place in the plan.
         step: usize,
@@ -57,7 +57,8 @@ pub enum Outcome {
     Done,
     /// Failed.
     Failed(Failure),
-    /// Not begun, because of that failed step; `None` when the person stopped the apply.
+    /// Not begun, because of that failed step; `None` when the person stopped the apply. A wait that was
+    /// given up then is among these: it is the next apply's to wait.
     Skipped(Option<usize>),
 }
 

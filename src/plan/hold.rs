@@ -12,7 +12,6 @@ impl Planner<'_> {
     /// Holds what would destroy something, or what is not ours to touch, unless it was released.
     pub(super) fn hold(&mut self) {
         for change in &self.changes.changes {
-            let resource = self.desired.resources.get(&change.id);
             let (verb, what, unusable) = match (change.action, &change.id) {
                 (Action::Conflict, ResourceId::Container(_)) => {
                     (Verb::Replace, "would remove a container that is not ours", true)
@@ -42,20 +41,10 @@ impl Planner<'_> {
                 {
                     (Verb::Replace, "would cut off containers that are not ours", false)
                 }
-                _ => {
-                    if let (Some(Resource::Volume(volume)), Action::Change(_)) =
-                        (resource, change.action)
-                    {
-                        self.emptied.insert(volume.name.clone());
-                    }
-                    continue;
-                }
+                _ => continue,
             };
             let release = Release { verb, id: change.id.clone() };
             if self.policy.allow.contains(&release) {
-                if let (ResourceId::Volume(name), Verb::Replace) = (&change.id, verb) {
-                    self.emptied.insert(name.clone());
-                }
                 continue;
             }
             if unusable {

@@ -7,6 +7,7 @@ mod back;
 mod carry;
 mod container;
 mod draft;
+mod emptied;
 mod event;
 mod hold;
 mod op;

@@ -20,8 +20,9 @@ impl Planner<'_> {
         let mut early: BTreeSet<usize> = handovers.values().flatten().copied().collect();
         early.extend(self.removals_from_emptied_volumes());
         self.wait_for_dependencies(&early);
-        self.wait_for_preparations();
+        // First what has to be, then what is better so: preparations may wait for a volume to go.
         self.wait_for_removals();
+        self.wait_for_preparations();
         for (start, stops) in handovers {
             for stop in stops {
                 self.drafts.wait(start, stop);

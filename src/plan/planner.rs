@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     Held, Op, Plan, Policy, Target, container,
     draft::{Drafts, Role},
-    record,
+    emptied, record,
 };
 use crate::{
     desired::{
@@ -20,10 +20,12 @@ use crate::{
 pub fn plan(
     desired: &Desired,
     observed: &Observed,
-    changes: Changes,
+    mut changes: Changes,
     policy: &Policy,
     keyring: &Keyring,
 ) -> Plan {
+    let emptied = emptied::volumes(desired, &changes, policy);
+    emptied::refill(desired, &mut changes, &emptied);
     let mut planner = Planner {
         desired,
         observed,
@@ -34,7 +36,7 @@ pub fn plan(
         held: Vec::new(),
         unusable: BTreeSet::new(),
         blocked: BTreeMap::new(),
-        emptied: BTreeSet::new(),
+        emptied,
     };
     planner.hold();
     planner.block_taken_ports();

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Applied as Done, Op, Outcome, Plan, Policy, Release, Step, Verb};
 use crate::{
-    desired::{Class, Desired, Fields, Phase, Resource},
-    diff::{Action, Changes, Effect, effect, job_digest},
+    desired::{Class, Desired, Field, Fields, Phase, Resource},
+    diff::{Action, Changes, Effect, FieldChange, effect, job_digest},
     model::{Keyring, ResourceId},
     observed::{Applied, Observed, Record, label},
 };
@@ -72,7 +72,24 @@ pub(super) fn intent(
         }
     }
     record.unready.retain(|id| desired.resources.contains_key(id));
+    // What an apply removed before it was cut off is not there for somebody else to remove.
+    record.resources.retain(|id| desired.resources.contains_key(id) || is_there(id, observed));
     record
+}
+
+/// Returns whether something that nobody wants may still be there.
+fn is_there(id: &ResourceId, observed: &Observed) -> bool {
+    let Observed { containers, networks, volumes, .. } = observed;
+    match id {
+        ResourceId::Container(name) => containers.iter().any(|seen| {
+            seen.owner.resource() == Some(id) || (seen.owner.is_ours() && seen.name == *name)
+        }),
+        ResourceId::Network(name) => networks.iter().any(|seen| seen.name == *name),
+        ResourceId::Volume(name) => volumes.iter().any(|seen| seen.name == *name),
+        // What is inside a service and not wanted is not looked at.
+        ResourceId::Inner(_) => true,
+        ResourceId::Image(_) | ResourceId::Files(_) => false,
+    }
 }
 
 /// Returns the memory after the steps.
@@ -128,10 +145,13 @@ pub fn record_after(desired: &Desired, plan: &Plan, done: &Done, keyring: &Keyri
     for (id, resource) in &desired.resources {
         // What was not compared, or not put right, is as it was.
         let is_as_wanted = plan.changes.unchanged.contains(id)
-            || (touched.contains(id) && !failed.contains(id) && !is_stopped(plan, id));
+            || ((touched.contains(id) || finds_its_files(id, resource, plan))
+                && !failed.contains(id)
+                && !is_stopped(plan, id));
         if !is_as_wanted {
             continue;
         }
+        record.resources.insert(id.clone());
         match resource {
             // Only its state was put right; the rest is looked at again when it is started.
             Resource::Container(container) if container.phase == Phase::Suspended => {}
@@ -170,6 +190,22 @@ pub fn record_after(desired: &Desired, plan: &Plan, done: &Done, keyring: &Keyri
     record.jobs.retain(|id, _| wanted(id));
     record.adopted.retain(wanted);
     record
+}
+
+/// Returns whether these are files that are complete, and that their reader finds by itself: the plan starts
+/// it for another reason, so that there is no step to load them.
+fn finds_its_files(id: &ResourceId, resource: &Resource, plan: &Plan) -> bool {
+    let Resource::Files(files) = resource else { return false };
+    let is_loaded = |field: &FieldChange| field.path.field == Field::Loaded;
+    let change = plan.changes.get(id);
+    if !change.is_some_and(|change| {
+        change.action != Action::Create && change.fields.iter().all(is_loaded)
+    }) {
+        return false;
+    }
+    let reader = ResourceId::Container(files.container.clone());
+    let is_start = |step: &Step| matches!(step.op, Op::Start(_) | Op::Restart(_));
+    plan.steps.iter().any(|step| step.group == reader && is_start(step))
 }
 
 /// Returns whether a service still has the files loaded that it had: new ones were not switched to, or

@@ -79,7 +79,10 @@ pub fn line(plan: &Plan, event: &Event, style: Style) -> Option<String> {
             format!("· {}   not started: waits for `{}`", named(*place)?, named(*cause)?)
         }
         Event::Skipped { step: place, because: None } => {
-            format!("· {}   not started", named(*place)?)
+            let one = plan.steps.get(*place)?;
+            let is_wait = matches!(one.op, Op::AwaitReady { .. });
+            let what = if is_wait { "left to the next apply" } else { "not started" };
+            format!("· {}   {what}", step(one))
         }
         Event::Returning { group } => format!("· {group}   bringing back what worked"),
         Event::Returned { group, failure: None } => {

@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::world::{Project, keyring, project};
 
 /// Applies once and returns the plan that is left.
-async fn pass_over<E: Engine>(
+pub(crate) async fn pass_over<E: Engine>(
     engine: &E,
     desired: &Desired,
     policy: &Policy,
@@ -44,12 +44,12 @@ async fn plan_of<E: Observe>(engine: &E, desired: &Desired, policy: &Policy) -> 
     pass::look(engine, &mut desired, &brief).await.unwrap().1
 }
 
-fn run<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
 
 /// What may be released of a project, all of it.
-fn everything(desired: &Desired, world: &World) -> Policy {
+pub(crate) fn everything(desired: &Desired, world: &World) -> Policy {
     use nself::plan::{Release, Verb};
     let mut allow = BTreeSet::new();
     let volumes = world.volumes.keys().map(|name| ResourceId::Volume(name.clone()));

@@ -1,7 +1,10 @@
 //! Locks as containers that are never started: of all names on an engine, only those of containers can
 //! be taken by one alone.
 
-use super::{Docker, refusal};
+use bollard::query_parameters::EventsOptionsBuilder;
+use futures_util::StreamExt as _;
+
+use super::{Docker, container::Labelled, refusal};
 use crate::{
     engine::{Attempt, Error, Held, Holder, Lock, Refusal},
     observed::label,
@@ -9,8 +12,9 @@ use crate::{
 
 /// What a lock says it is a helper for.
 const PURPOSE: &str = "lock";
-/// A dead holder's lock may be removed by several at once, of whom one gets the next.
-const TRIES: usize = 3;
+/// A dead holder's lock may be removed by several at once, of whom one gets the next; and short applies
+/// give it back just when somebody looks. Nobody is as unlucky as that.
+const TRIES: usize = 30;
 
 impl Lock for Docker {
     async fn acquire(&self, prefix: &str, holder: &Holder) -> Result<Attempt, Error> {
@@ -46,10 +50,33 @@ impl Lock for Docker {
         let there = self.lock_there(&lock_name(prefix)).await?;
         Ok(there.map(|there| Holder::from_labels(&there.labels)))
     }
+
+    async fn take_away(&self, prefix: &str, holder: &Holder) -> Result<bool, Error> {
+        let there = self.lock_there(&lock_name(prefix)).await?;
+        let is_theirs = |there: &Labelled| Holder::from_labels(&there.labels) == *holder;
+        let Some(there) = there.filter(is_theirs) else { return Ok(false) };
+        self.remove_by_id(&there.id, "take the lock away").await?;
+        Ok(true)
+    }
+
+    async fn given_back(&self, prefix: &str) {
+        let filters = [
+            ("type", vec!["container".to_owned()]),
+            ("event", vec!["destroy".to_owned()]),
+            ("container", vec![lock_name(prefix)]),
+        ];
+        let options = EventsOptionsBuilder::new().filters(&filters.into_iter().collect()).build();
+        let mut events = std::pin::pin!(self.api.events(Some(options)));
+        match events.next().await {
+            Some(Ok(_)) => {}
+            // Without events there is nothing to come back for.
+            Some(Err(_)) | None => std::future::pending().await,
+        }
+    }
 }
 
 impl Docker {
-    async fn lock_there(&self, name: &str) -> Result<Option<super::container::Labelled>, Error> {
+    async fn lock_there(&self, name: &str) -> Result<Option<Labelled>, Error> {
         let Some(there) = self.container_labels(name).await? else { return Ok(None) };
         let is_lock = there.labels.get(label::HELPER).is_some_and(|purpose| purpose == PURPOSE);
         if is_lock {

@@ -77,4 +77,16 @@ impl Lock for Sim {
     async fn holder(&self, prefix: &str) -> Result<Option<Holder>, Error> {
         Ok(self.world().locks.get(prefix).map(|(_, holder)| holder.clone()))
     }
+    async fn take_away(&self, prefix: &str, holder: &Holder) -> Result<bool, Error> {
+        let mut world = self.world();
+        let is_theirs = world.locks.get(prefix).is_some_and(|(_, there)| there == holder);
+        if is_theirs {
+            world.locks.remove(prefix);
+        }
+        Ok(is_theirs)
+    }
+
+    async fn given_back(&self, _: &str) {
+        std::future::pending().await
+    }
 }

@@ -11,7 +11,7 @@ mod rest;
 
 pub use history::{between, generation, history, verified};
 pub use plan::{drift, plan};
-pub use rest::{applied, check, event, failure, status, urls};
+pub use rest::{applied, check, event, failure, lock, status, urls};
 
 use serde::Serialize;
 

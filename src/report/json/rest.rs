@@ -7,9 +7,12 @@ use serde::Serialize;
 use crate::{
     controller::Report,
     desired::Desired,
+    engine::{Holder, Life},
     model::{Diagnostic, Severity},
     plan::{Event, Failure, Plan},
-    report::{Condition, Ending, Status, diagnostic, diagnostic::Sources, ending, step},
+    report::{
+        Condition, Ending, Status, diagnostic, diagnostic::Sources, ending, lock::moment, step,
+    },
 };
 
 #[derive(Serialize)]
@@ -207,6 +210,41 @@ pub fn urls(desired: &Desired) -> String {
     let urls: Vec<UrlJson<'_>> =
         urls.map(|url| UrlJson { service: url.service.as_str(), url: &url.url }).collect();
     super::text(&urls)
+}
+
+/// Returns who holds a project's lock, if anybody, and whether it was broken.
+pub fn lock(project: &str, holder: Option<(&Holder, Life)>, broken: bool) -> String {
+    #[derive(Serialize)]
+    struct LockJson<'a> {
+        project: &'a str,
+        held: bool,
+        broken: bool,
+        holder: Option<HolderJson<'a>>,
+    }
+    #[derive(Serialize)]
+    struct HolderJson<'a> {
+        user: &'a str,
+        host: &'a str,
+        process: u32,
+        since: Option<String>,
+        life: &'static str,
+    }
+    super::text(&LockJson {
+        project,
+        held: holder.is_some() && !broken,
+        broken,
+        holder: holder.map(|(holder, life)| HolderJson {
+            user: &holder.user,
+            host: &holder.host,
+            process: holder.pid,
+            since: moment(holder),
+            life: match life {
+                Life::Alive => "alive",
+                Life::Dead => "dead",
+                Life::Unknown => "unknown",
+            },
+        }),
+    })
 }
 
 /// Returns what is wrong with a configuration, if anything.

@@ -5,12 +5,15 @@
 
 mod canary;
 mod changes;
+mod contend;
 mod failing;
 mod files;
 mod harmless;
 mod inside;
+mod killed;
 mod reading;
 mod removal;
 mod services;
 pub(crate) mod stage;
 mod tamper;
+mod trap;

@@ -19,6 +19,9 @@ fn shop(version: u32) -> String {
     )
 }
 
+/// Does not stop when it is told to.
+const STUBBORN: &str = "trap 'echo >/data/told' TERM; while :; do sleep 1; done";
+
 /// Lets the first service become ready.
 fn go(bench: &Bench, container: &str) {
     bench.docker(&["exec", container, "sh", "-c", "echo >/data/go"]);
@@ -90,17 +93,36 @@ fn interrupted_once_and_twice() {
     let scene = Scene::on(&bench.address(), &shop(1));
     let child = apply_until_waiting(&bench, &scene, "shop-api");
     signal(&child, Signal::INT);
-    // The wait that is going on is finished; nothing is begun after it.
-    go(&bench, "shop-api");
+    // Nobody is waited for after it, and nothing is begun.
     let ended = scene.wait(child);
     assert_eq!(ended.code, 1);
     assert_snapshot!("interrupted", ended.err);
     assert_eq!(bench.containers()[1], "shop-worker created \"sleep inf\"");
-    scene.converge();
+    let child = apply_until_waiting(&bench, &scene, "shop-api");
+    go(&bench, "shop-api");
+    assert_eq!(scene.wait(child).code, 0);
     is_complete(&bench, &scene, 1);
 
-    scene.write(&shop(2).replace("/data/go", "/data/never"));
+    // The same in a replacement: neither is taken away, and the next apply waits again.
+    scene.write(&shop(2).replace("/data/go", "/data/later"));
     let child = apply_until_waiting(&bench, &scene, "shop-api.next");
+    signal(&child, Signal::INT);
+    assert_eq!(scene.wait(child).code, 1);
+    assert_eq!(bench.containers().len(), 3);
+    let child = apply_until_waiting(&bench, &scene, "shop-api.next");
+    bench.docker(&["exec", "shop-api.next", "sh", "-c", "echo >/data/later"]);
+    assert_eq!(scene.wait(child).code, 0);
+    is_complete(&bench, &scene, 2);
+
+    // One that is slow to stop: that is finished, unless it is left at once.
+    let stubborn = shop(3).replace("exec sleep inf", STUBBORN).replacen("init = true\n", "", 1);
+    let stubborn = stubborn.replacen("env =", "stop_grace = \"60s\"\nenv =", 1);
+    scene.write(&stubborn);
+    scene.converge();
+    scene.write(&shop(4));
+    let child = scene.spawn("apply -y");
+    let told = ["exec", "shop-api", "cat", "/data/told"];
+    eventually("it is told to stop", || bench.try_docker(&told).is_some());
     signal(&child, Signal::INT);
     // A signal that comes before the first is taken is the same one.
     let again = scene.run("apply -y");
@@ -109,9 +131,9 @@ fn interrupted_once_and_twice() {
     let ended = scene.wait(child);
     assert_eq!(ended.code, 130);
     assert_snapshot!("interrupted-twice", ended.err);
-    scene.write(&shop(2));
+    bench.docker(&["kill", "shop-api"]);
     scene.converge();
-    is_complete(&bench, &scene, 2);
+    is_complete(&bench, &scene, 4);
 }
 
 #[test]
