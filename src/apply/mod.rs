@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     engine::{Engine, Error},
     model::{Keyring, Millis, ResourceId},
-    plan::{Applied, Event, Failure, Op, Outcome, Plan},
+    plan::{Applied, Event, Failure, Op, Outcome, Plan, Span},
 };
 
 /// Applies a plan and tells of each thing that happens.
@@ -31,6 +31,7 @@ pub async fn apply<E: Engine>(
     tell: &(dyn Fn(Event) + Sync),
     cancel: &CancellationToken,
 ) -> Applied {
+    let begin = now();
     let mut walk = Walk { plan, tell, applied: Applied::default(), started: BTreeSet::new() };
     let mut running = FuturesUnordered::new();
     let mut load: BTreeMap<Kind, usize> = BTreeMap::new();
@@ -48,9 +49,10 @@ pub async fn apply<E: Engine>(
             *busy += 1;
             walk.started.insert(step);
             tell(Event::Started { step });
-            running.push(run(engine, plan, step, keyring));
+            running.push(timed(begin, run(engine, plan, step, keyring)));
         }
-        let Some(ended) = running.next().await else { break };
+        let Some((ended, span)) = running.next().await else { break };
+        walk.applied.spans.insert(ended.step, span);
         let kind = Kind::of(&plan.steps[ended.step].op);
         if let Some(busy) = load.get_mut(&kind) {
             *busy -= 1;
@@ -136,6 +138,13 @@ impl Walk<'_> {
             self.applied.returned.insert(group, failure);
         }
     }
+}
+
+/// Notes when a step ran, counted from `begin`.
+async fn timed(begin: Instant, step: impl Future<Output = Ended>) -> (Ended, Span) {
+    let started = since(begin);
+    let ended = step.await;
+    (ended, Span { begin: started, end: since(begin) })
 }
 
 /// Runs one step; when it fails, what the plan gives for that case.

@@ -8,7 +8,12 @@ use crate::{
     report::{self, Ending},
 };
 
-use super::{Context, Error, Exit, Ui, live::Progress, plan::Allow, session};
+use super::{
+    Context, Error, Exit, Ui,
+    live::Progress,
+    plan::{Allow, Guard},
+    session,
+};
 
 /// Make it so
 ///
@@ -19,8 +24,14 @@ use super::{Context, Error, Exit, Ui, live::Progress, plan::Allow, session};
 #[command(before_help = "Examples:
   nself apply                  show the plan, ask, do it
   nself apply -y               the same without asking, for scripts
+  nself apply api worker       these two, with what they need
   nself apply --allow remove:volume/shop-search-data")]
 pub(super) struct ApplyArgs {
+    /// The services, with what they need [default: all]; what is left out is named
+    #[arg(value_name = "SERVICE")]
+    services: Vec<String>,
+    #[command(flatten)]
+    guard: Guard,
     #[command(flatten)]
     consent: Consent,
     #[command(flatten)]
@@ -59,7 +70,7 @@ impl Consent {
 pub(super) async fn run(args: &ApplyArgs, context: &Context) -> Result<Exit, Error> {
     args.consent.possible(context, "apply")?;
     let project = session::project(context)?;
-    let options = Options { policy: args.allow.policy(), ..Options::default() };
+    let options = super::plan::options(&project, &args.services, &args.allow, &args.guard)?;
     carry_out(project, &options, &args.consent, context).await
 }
 
@@ -97,7 +108,7 @@ fn ended(report: Option<&Report>, ui: Ui) -> Exit {
     let ending = report::ending(report);
     let exit = match ending {
         Ending::Nothing | Ending::Done => Exit::Done,
-        Ending::Held => Exit::Held,
+        Ending::Held | Ending::Refused => Exit::Held,
         Ending::Unsettled | Ending::Interrupted | Ending::Failed => Exit::Failed,
     };
     if ui.json {

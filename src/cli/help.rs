@@ -46,6 +46,8 @@ all else and ends with 4. You release it by name:
   --allow remove:volume/NAME       delete a volume and all that is in it
   --allow replace:container/NAME   put ours in the place of a container that is not ours
   --allow adopt:volume/NAME        take what is there as ours, as it is
+  --allow policy:NAME              whatever a [[policy]] of nself.toml holds
+  --allow policy:refuse-over       removals that are more at once than `refuse_over` lets pass
 
 `nself plan` prints the exact command under each held resource. -y releases nothing.
 ";

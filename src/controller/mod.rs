@@ -11,7 +11,10 @@ pub use error::Error;
 pub use load::{Place, Project, load};
 pub use pass::Goal;
 
-use std::time::{Instant, SystemTime};
+use std::{
+    collections::BTreeSet,
+    time::{Instant, SystemTime},
+};
 
 use tokio_util::sync::CancellationToken;
 
@@ -19,9 +22,9 @@ use crate::{
     cert,
     desired::{Compiled, Desired},
     engine::{self, Attempt, Engine, Holder, Lock, Observe},
-    model::Diagnostic,
+    model::{Diagnostic, Keyring, ServiceName, Share},
     observed::Observed,
-    plan::{Applied, Event, Plan, Policy},
+    plan::{Applied, Event, Past, Plan, Policy},
     secret::Vault,
 };
 
@@ -60,6 +63,25 @@ pub struct Options {
     pub destroy: bool,
     /// What may be destroyed or replaced.
     pub policy: Policy,
+    /// The services it is for, with what they need; none is all of the project.
+    pub targets: BTreeSet<ServiceName>,
+    /// The share of what is there that may be removed without a word, instead of what the file says.
+    pub refuse_over: Option<Share>,
+    /// How long containers were away in past applies.
+    pub past: Past,
+}
+
+impl Options {
+    /// Returns whether the secrets are needed, and what generated files read as.
+    fn is_about_content(&self) -> bool {
+        !self.destroy && self.goal.is_about_content()
+    }
+
+    fn brief<'a>(&'a self, keyring: &'a Keyring) -> pass::Brief<'a> {
+        let Self { goal, destroy: _, policy, targets, refuse_over: _, past } = self;
+        let contents = self.is_about_content();
+        pass::Brief { goal, keyring, policy, targets, past, contents }
+    }
 }
 
 /// Looks and plans; writes nothing, and could not.
@@ -73,11 +95,10 @@ pub struct Options {
 pub async fn plan<E: Observe>(
     engine: &E,
     project: &Project,
-    policy: &Policy,
+    options: &Options,
     without_vault: bool,
 ) -> Result<Pass, Error> {
-    let options = Options { policy: policy.clone(), ..Options::default() };
-    let pass = look(engine, project, &options).await?;
+    let pass = look(engine, project, options).await?;
     if !without_vault {
         insist_on_vault(project, &pass)?;
     }
@@ -86,7 +107,7 @@ pub async fn plan<E: Observe>(
 
 /// Looks, asks, takes the lock, looks again, and makes it so.
 ///
-/// `agree` is shown what would be done. When the world moved between its answer and the lock, it is
+/// `agree` is shown what would be done; what a policy refuses is not begun whatever it says. When the world moved between its answer and the lock, it is
 /// asked again. `None` is its no; nothing was changed then.
 ///
 /// # Errors
@@ -100,7 +121,7 @@ pub async fn apply<E: Engine + Lock>(
     events: &(dyn Fn(&Plan, Event) + Sync),
     cancel: &CancellationToken,
 ) -> Result<Option<Report>, Error> {
-    let needs_secrets = !options.destroy && options.goal.is_about_content();
+    let needs_secrets = options.is_about_content();
     let mut agreed = look(engine, project, options).await?;
     if needs_secrets {
         insist_on_vault(project, &agreed)?;
@@ -109,6 +130,10 @@ pub async fn apply<E: Engine + Lock>(
         return Ok(None);
     }
     loop {
+        if agreed.plan.is_refused() {
+            let (rest, desired) = (agreed.plan, agreed.desired);
+            return Ok(Some(Report { passes: Vec::new(), rest, desired }));
+        }
         let held = match engine.acquire(&agreed.desired.prefix(), &Holder::this_process()?).await? {
             Attempt::Held(held) => held,
             Attempt::Busy(holder) => {
@@ -148,8 +173,7 @@ async fn under_lock<E: Engine + Lock>(
     events: &(dyn Fn(&Plan, Event) + Sync),
     cancel: &CancellationToken,
 ) -> Result<Locked, Error> {
-    let Options { goal, destroy, policy } = options;
-    let needs_secrets = !destroy && goal.is_about_content();
+    let needs_secrets = options.is_about_content();
     if needs_secrets {
         ensure_secrets(project, &agreed.desired)?;
     }
@@ -162,8 +186,7 @@ async fn under_lock<E: Engine + Lock>(
         return Ok(Locked::Moved(Box::new(pass)));
     }
     let Pass { mut desired, plan, .. } = pass;
-    let contents = needs_secrets;
-    let brief = pass::Brief { goal, keyring: &project.keyring, policy, contents };
+    let brief = options.brief(&project.keyring);
     let (passes, rest) = pass::converge(engine, &mut desired, plan, &brief, events, cancel).await?;
     Ok(Locked::Done(Box::new(Report { passes, rest, desired })))
 }
@@ -175,7 +198,9 @@ fn is_alike(agreed: &Plan, now: &Plan) -> bool {
         let held: Vec<_> = plan.held.iter().map(|held| held.release.clone()).collect();
         let actions: Vec<_> =
             plan.changes.changes.iter().map(|change| (change.id.clone(), change.action)).collect();
-        (held, actions)
+        let findings: Vec<_> =
+            plan.findings.iter().map(|one| (one.policy.clone(), one.id.clone())).collect();
+        (held, actions, findings)
     };
     gist(agreed) == gist(now)
 }
@@ -183,12 +208,13 @@ fn is_alike(agreed: &Plan, now: &Plan) -> bool {
 async fn look<E: Observe>(engine: &E, project: &Project, options: &Options) -> Result<Pass, Error> {
     let begin = now();
     let Compiled { mut desired, warnings } = project.compile(milliseconds())?;
+    if let Some(share) = options.refuse_over {
+        desired.refuse_over(share);
+    }
     if options.destroy {
         desired = desired.emptied();
     }
-    let Options { goal, destroy, policy } = options;
-    let contents = !destroy && goal.is_about_content();
-    let brief = pass::Brief { goal, keyring: &project.keyring, policy, contents };
+    let brief = options.brief(&project.keyring);
     let (observed, plan) = pass::look(engine, &mut desired, &brief).await?;
     let looked_ms = u64::try_from(now().duration_since(begin).as_millis()).unwrap_or(u64::MAX);
     Ok(Pass { desired, observed, plan, looked_ms, warnings })

@@ -35,7 +35,8 @@ impl FromStr for Share {
 
     fn from_str(text: &str) -> Result<Self, InvalidUnit> {
         let digits = text.strip_suffix('%').filter(|text| text.chars().all(|c| c.is_ascii_digit()));
-        let number = digits.and_then(|text| text.parse::<u8>().ok()).filter(|number| *number <= 100);
+        let number =
+            digits.and_then(|text| text.parse::<u8>().ok()).filter(|number| *number <= 100);
         number.map(Self).ok_or_else(|| {
             InvalidUnit(format!("`{text}` is not a share, such as `30%`, of at most `100%`"))
         })

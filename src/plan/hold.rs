@@ -46,15 +46,15 @@ impl Planner<'_> {
                     if let (Some(Resource::Volume(volume)), Action::Change(_)) =
                         (resource, change.action)
                     {
-                        self.emptied.insert(volume.name.clone());
+                        self.empty(volume.name.clone());
                     }
                     continue;
                 }
             };
-            let release = Release { verb, id: change.id.clone() };
+            let release = Release::Change { verb, id: change.id.clone() };
             if self.policy.allow.contains(&release) {
                 if let (ResourceId::Volume(name), Verb::Replace) = (&change.id, verb) {
-                    self.emptied.insert(name.clone());
+                    self.empty(name.clone());
                 }
                 continue;
             }
@@ -62,6 +62,13 @@ impl Planner<'_> {
                 self.unusable.insert(change.id.clone());
             }
             self.held.push(Held { id: change.id.clone(), what: what.to_owned(), release });
+        }
+    }
+
+    /// Notes that a volume is made anew, unless a policy holds that.
+    fn empty(&mut self, volume: String) {
+        if !self.is_stopped(&ResourceId::Volume(volume.clone())) {
+            self.emptied.insert(volume);
         }
     }
 

@@ -20,10 +20,10 @@ mod variable;
 
 pub use parse::{Input, Parsed, environments, parse};
 pub use place::{Address, Domain, HostAddress, Publish, RouteName};
+pub(crate) use policy::REFUSE_OVER;
 pub use policy::{Amount, Denied, PolicyRule, Required, RuleEffect};
 pub use read::Source;
 pub use schema::schema;
-pub(crate) use policy::REFUSE_OVER;
 pub(crate) use service::GATEWAY;
 pub use settings::{
     Build, BuildTable, Gateway, Health, IgnoreRule, Images, LimitSettings, Project, SecretRule,

@@ -8,8 +8,7 @@ use super::{
 };
 use crate::{
     model::{
-        ByteSize, Cpus, Diagnostic, ImageRef, Instance, Millis, ProjectName, ServiceName,
-        Share,
+        ByteSize, Cpus, Diagnostic, ImageRef, Instance, Millis, ProjectName, ServiceName, Share,
         decode::{Decode, Node, NodeValue, Shape, Sourced},
     },
     table, words,

@@ -30,7 +30,7 @@ async fn pass_over<E: Engine>(
 ) -> Result<Plan, Error> {
     let keyring = keyring();
     let mut desired = desired.clone();
-    let brief = Brief { goal: &Goal::Converge, keyring: &keyring, policy, contents: false };
+    let brief = Brief::new(&Goal::Converge, &keyring, policy);
     let (_, plan) = pass::look(engine, &mut desired, &brief).await?;
     let cancel = CancellationToken::new();
     let (_, rest) = pass::converge(engine, &mut desired, plan, &brief, &|_, _| {}, &cancel).await?;
@@ -40,7 +40,7 @@ async fn pass_over<E: Engine>(
 async fn plan_of<E: Observe>(engine: &E, desired: &Desired, policy: &Policy) -> Plan {
     let mut desired = desired.clone();
     let keyring = keyring();
-    let brief = Brief { goal: &Goal::Converge, keyring: &keyring, policy, contents: false };
+    let brief = Brief::new(&Goal::Converge, &keyring, policy);
     pass::look(engine, &mut desired, &brief).await.unwrap().1
 }
 
@@ -57,7 +57,7 @@ fn everything(desired: &Desired, world: &World) -> Policy {
     let inner = inner.flat_map(|record| record.resources);
     for id in volumes.chain(inner).chain(desired.resources.keys().cloned()) {
         for verb in [Verb::Remove, Verb::Replace, Verb::Adopt] {
-            allow.insert(Release { verb, id: id.clone() });
+            allow.insert(Release::Change { verb, id: id.clone() });
         }
     }
     Policy { allow }

@@ -75,7 +75,7 @@ fn policy(text: &str) -> Policy {
 
 async fn look(sim: &Sim, desired: &mut Desired, keyring: &Keyring, policy: &Policy) -> Plan {
     sim.unlock(keyring);
-    let brief = Brief { goal: &Goal::Converge, keyring, policy, contents: false };
+    let brief = Brief::new(&Goal::Converge, keyring, policy);
     pass::look(sim, desired, &brief).await.unwrap().1
 }
 
@@ -86,7 +86,7 @@ async fn converge(
     keyring: &Keyring,
     policy: &Policy,
 ) -> Plan {
-    let brief = Brief { goal: &Goal::Converge, keyring, policy, contents: false };
+    let brief = Brief::new(&Goal::Converge, keyring, policy);
     let cancel = CancellationToken::new();
     pass::converge(sim, desired, plan, &brief, &|_, _| {}, &cancel).await.unwrap().1
 }

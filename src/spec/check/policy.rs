@@ -20,9 +20,11 @@ pub(super) fn check(spec: &Spec, broken: &BTreeSet<ServiceName>, problems: &mut 
         } else if let Some(first) = names.insert(name, place) {
             let message = format!("two policies are called `{name}`");
             let problem = Diagnostic::error("policy-twice", message).at(place, "");
-            problems.push(problem.at(first, "the first").help(
-                "a release names a policy, so each has a name of its own",
-            ));
+            problems.push(
+                problem
+                    .at(first, "the first")
+                    .help("a release names a policy, so each has a name of its own"),
+            );
         }
         demand(rule, problems);
         for service in rule.services.iter().chain(&rule.except) {
@@ -53,9 +55,11 @@ fn demand(rule: &PolicyRule, problems: &mut Vec<Diagnostic>) {
     match said.as_slice() {
         [] => {
             let message = format!("the policy `{}` demands nothing", name.value);
-            problems.push(Diagnostic::error("no-demand", message).at(&name.origin, "").help(
-                "say one of deny, require, max_removals, max_recreates and max_unavailable",
-            ));
+            problems.push(
+                Diagnostic::error("no-demand", message).at(&name.origin, "").help(
+                    "say one of deny, require, max_removals, max_recreates and max_unavailable",
+                ),
+            );
         }
         [_] => {}
         [(first, place), (second, other), ..] => {
