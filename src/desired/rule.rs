@@ -74,6 +74,36 @@ pub struct Offence {
     pub origin: Option<Origin>,
 }
 
+impl std::fmt::Display for Rule {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.demand {
+            Demand::Deny(denied, whom) => write!(f, "deny {}{whom}", denied.word())?,
+            Demand::Require(required, whom) => write!(f, "require {}{whom}", required.word())?,
+            Demand::AtMost { measure, amount, among: 0 } => {
+                write!(f, "{} {amount}", measure.word())?;
+            }
+            Demand::AtMost { measure, amount, among } => {
+                write!(f, "{} {amount} of {among} or more", measure.word())?;
+            }
+        }
+        write!(f, ", else {}", self.effect.word())
+    }
+}
+
+impl std::fmt::Display for Whom {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (word, services) = match self {
+            Self::Only(services) => ("for", services),
+            Self::AllBut(services) => ("except for", services),
+        };
+        if services.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<&str> = services.iter().map(ServiceName::as_str).collect();
+        write!(f, " {word} {}", names.join(", "))
+    }
+}
+
 impl Measure {
     /// Returns the word in the file.
     pub fn word(self) -> &'static str {
