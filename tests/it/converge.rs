@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::world::{Project, keyring, project};
 
 /// Applies once and returns the plan that is left.
-async fn pass_over<E: Engine>(
+pub(crate) async fn pass_over<E: Engine>(
     engine: &E,
     desired: &Desired,
     policy: &Policy,
@@ -37,19 +37,19 @@ async fn pass_over<E: Engine>(
     Ok(rest)
 }
 
-async fn plan_of<E: Observe>(engine: &E, desired: &Desired, policy: &Policy) -> Plan {
+pub(crate) async fn plan_of<E: Observe>(engine: &E, desired: &Desired, policy: &Policy) -> Plan {
     let mut desired = desired.clone();
     let keyring = keyring();
     let brief = Brief::new(&Goal::Converge, &keyring, policy);
     pass::look(engine, &mut desired, &brief).await.unwrap().1
 }
 
-fn run<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
 
 /// What may be released of a project, all of it.
-fn everything(desired: &Desired, world: &World) -> Policy {
+pub(crate) fn everything(desired: &Desired, world: &World) -> Policy {
     use nself::plan::{Release, Verb};
     let mut allow = BTreeSet::new();
     let volumes = world.volumes.keys().map(|name| ResourceId::Volume(name.clone()));
@@ -64,7 +64,7 @@ fn everything(desired: &Desired, world: &World) -> Policy {
 }
 
 /// What counts of a world in the end: not ids and times, but what runs where with what.
-fn picture(world: &World) -> BTreeMap<String, String> {
+pub(crate) fn picture(world: &World) -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
     for container in world.containers.values() {
         let seen = &container.seen;
@@ -440,7 +440,7 @@ proptest! {
     }
 }
 
-fn sim() -> Sim {
+pub(crate) fn sim() -> Sim {
     let sim = Sim::default();
     sim.unlock(&keyring());
     sim

@@ -12,6 +12,7 @@ mod file;
 mod full;
 mod odd;
 mod output;
+mod part;
 mod port;
 mod scene;
 mod vault;

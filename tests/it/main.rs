@@ -10,6 +10,7 @@
     reason = "tests fail by panicking, and may use the machine they run on"
 )]
 
+mod away;
 mod case;
 mod cli;
 mod compile;
@@ -22,5 +23,6 @@ mod hostile;
 mod plan;
 mod report;
 mod spec;
+mod targets;
 mod tidy;
 mod world;
