@@ -2,7 +2,7 @@
 
 use super::{Held, Release, Verb, planner::Planner};
 use crate::{
-    desired::{Field, Phase, Resource},
+    desired::{Container, Field, Phase, Resource},
     diff::{Action, Change, Effect},
     model::{InnerKind, ResourceId},
     observed::PortHolder,
@@ -79,15 +79,7 @@ impl Planner<'_> {
             let Some(Resource::Container(wanted)) = self.desired.resources.get(&change.id) else {
                 continue;
             };
-            let starts = match change.action {
-                Action::Create | Action::Conflict => true,
-                Action::Change(effect) => {
-                    effect >= Effect::Restart
-                        || change.fields.iter().any(|field| field.path.field == Field::State)
-                }
-                Action::Settle | Action::Remove | Action::Deferred | Action::NotChecked => false,
-            };
-            if !starts || wanted.phase == Phase::Suspended || self.is_stopped(&change.id) {
+            if !self.will_start(change, wanted) {
                 continue;
             }
             let everywhere = "0.0.0.0";
@@ -117,6 +109,19 @@ impl Planner<'_> {
                 }
             }
         }
+    }
+
+    /// Returns whether the plan starts a container.
+    pub(super) fn will_start(&self, change: &Change, wanted: &Container) -> bool {
+        let starts = match change.action {
+            Action::Create | Action::Conflict => true,
+            Action::Change(effect) => {
+                effect >= Effect::Restart
+                    || change.fields.iter().any(|field| field.path.field == Field::State)
+            }
+            Action::Settle | Action::Remove | Action::Deferred | Action::NotChecked => false,
+        };
+        starts && wanted.phase != Phase::Suspended && !self.is_stopped(&change.id)
     }
 
     /// Blocks whatever is built on what cannot be used.

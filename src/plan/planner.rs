@@ -42,6 +42,7 @@ pub fn plan(
     planner.judge();
     planner.hold();
     planner.block_taken_ports();
+    planner.block_kept_ports();
     planner.block();
     for change in &changes.changes {
         if !planner.is_stopped(&change.id) {

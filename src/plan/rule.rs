@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{Held, Release, planner::Planner};
+use super::{Held, Release, container::published, planner::Planner};
 use crate::{
-    desired::{Demand, Measure, Offence, Phase, Resource, Rule, RuleEffect},
+    desired::{Demand, Measure, MountSource, Offence, Phase, Resource, Rule, RuleEffect},
     diff::{Action, Change, Effect},
     model::{Origin, PolicyName, ResourceId},
     observed::State,
@@ -44,13 +44,13 @@ impl Planner<'_> {
                         continue;
                     }
                     let why = exceeded(*measure, found.len(), whole, &amount.to_string());
-                    let offence = |id| Offence { id, why: why.clone(), origin: None };
+                    self.find(rule, None, why, None);
                     if rule.effect == RuleEffect::Hold {
+                        let one = one_of(*measure, found.len());
                         for id in &found {
-                            self.hold_back(rule, offence(id.clone()), &release);
+                            self.hold_back(rule, id, &one, &release);
                         }
                     }
-                    self.find(rule, None, why, None);
                 }
             }
         }
@@ -62,11 +62,11 @@ impl Planner<'_> {
             if self.changes.left_out(&offence.id).is_some() {
                 continue;
             }
-            let Offence { id, why, origin } = offence.clone();
-            self.find(rule, Some(id), why, origin);
-            if rule.effect == RuleEffect::Hold && self.is_made_so(&offence.id) {
-                self.hold_back(rule, offence, release);
+            let Offence { id, why, origin } = offence;
+            if rule.effect == RuleEffect::Hold && self.is_made_so(&id) {
+                self.hold_back(rule, &id, &why, release);
             }
+            self.find(rule, Some(id), why, origin);
         }
     }
 
@@ -77,17 +77,18 @@ impl Planner<'_> {
     }
 
     /// Holds one change for a policy, and with a container the volumes that would be taken from it.
-    fn hold_back(&mut self, rule: &Rule, offence: Offence, release: &Release) {
-        let Offence { id, why, origin: _ } = offence;
+    fn hold_back(&mut self, rule: &Rule, id: &ResourceId, why: &str, release: &Release) {
         let mut all = vec![id.clone()];
-        if let Some(Resource::Container(wanted)) = self.desired.resources.get(&id) {
-            let dependencies = self.dependencies(&id, |_| false);
-            all.extend(dependencies.into_iter().filter(|id| {
-                let is_anew = |change: &Change| matches!(change.action, Action::Change(_));
-                matches!(id, ResourceId::Volume(name) if wanted.mounts.values().any(|mount| {
-                    mount.source == crate::desired::MountSource::Volume(name.clone())
-                })) && self.changes.get(id).is_some_and(is_anew)
-            }));
+        if let Some(Resource::Container(wanted)) = self.desired.resources.get(id) {
+            let volumes = wanted.mounts.values().filter_map(|mount| match &mount.source {
+                MountSource::Volume(name) => Some(ResourceId::Volume(name.clone())),
+                MountSource::Bind(_) => None,
+            });
+            let is_anew = |id: &ResourceId| {
+                let change = self.changes.get(id);
+                change.is_some_and(|change| matches!(change.action, Action::Change(_)))
+            };
+            all.extend(volumes.filter(is_anew));
         }
         for id in all {
             let is_absent =
@@ -99,6 +100,36 @@ impl Planner<'_> {
             let held = Held { id, what, release: release.clone() };
             if !self.held.contains(&held) {
                 self.held.push(held);
+            }
+        }
+    }
+
+    /// Blocks what wants a port of the host that one of ours keeps, because its change is held or blocked.
+    pub(super) fn block_kept_ports(&mut self) {
+        loop {
+            let kept = self.changes.changes.iter().find_map(|change| {
+                let Some(Resource::Container(wanted)) = self.desired.resources.get(&change.id)
+                else {
+                    return None;
+                };
+                if !self.will_start(change, wanted) {
+                    return None;
+                }
+                let ports = wanted.ports.values().flatten().map(|binding| binding.port);
+                let ports: BTreeSet<u16> = ports.collect();
+                let (port, keeper) = self.observed.containers.iter().find_map(|seen| {
+                    let id = seen.owner.resource()?;
+                    let keeps = *id != change.id && seen.state == State::Running;
+                    let port = published(seen).intersection(&ports).next().copied()?;
+                    (keeps && self.is_stopped(id)).then_some((port, id))
+                })?;
+                let reason = if self.blocked.contains_key(keeper) { "blocked" } else { "held" };
+                Some((change, format!("{keeper} has port {port}, and its change is {reason}")))
+            });
+            let Some((change, why)) = kept else { return };
+            self.blocked.insert(change.id.clone(), why);
+            if change.subject.is_none() {
+                self.unusable.insert(change.id.clone());
             }
         }
     }
@@ -187,6 +218,15 @@ fn is_object(id: &ResourceId) -> bool {
         | ResourceId::Inner(_) => true,
         ResourceId::Image(_) | ResourceId::Files(_) => false,
     }
+}
+
+fn one_of(measure: Measure, found: usize) -> String {
+    let noun = match measure {
+        Measure::Removals => "removal",
+        Measure::Recreates => "recreate",
+        Measure::Unavailable => "stop",
+    };
+    format!("one of {found} {noun}{}", if found == 1 { "" } else { "s" })
 }
 
 fn exceeded(measure: Measure, found: usize, whole: usize, amount: &str) -> String {

@@ -57,7 +57,10 @@ pub fn plan(plan: &Plan, looked_ms: u64, style: Style) -> String {
     out += &notes(plan, style);
     out.push('\n');
     let summary = Summary::of(plan).to_string();
-    let nothing = plan.is_empty().then(|| "nothing to do now".to_owned());
+    let nothing = match () {
+        () if plan.is_refused() => Some("refused: nothing is done".to_owned()),
+        () => plan.is_empty().then(|| "nothing to do now".to_owned()),
+    };
     let parts: Vec<String> =
         nothing.into_iter().chain(summary.split(" · ").map(str::to_owned)).collect();
     out += &dotted(&parts, style.width);

@@ -89,7 +89,7 @@ struct OwnChange {
     leftovers: Vec<String>,
     /// How long it is going to be away; `null` for not known yet, absent where nothing runs.
     #[serde(skip_serializing_if = "Option::is_none")]
-    away_ms: Option<Option<u64>>,
+    away_ms: Option<serde_json::Value>,
 }
 
 #[derive(Serialize)]
@@ -304,11 +304,11 @@ fn own(plan: &Plan, looked_ms: u64) -> Own {
     }
 }
 
-fn away(plan: &Plan, id: &ResourceId) -> Option<Option<u64>> {
+fn away(plan: &Plan, id: &ResourceId) -> Option<serde_json::Value> {
     plan.away.get(id).map(|away| match away {
-        Away::Not => Some(0),
-        Away::About(millis) => Some(millis.0),
-        Away::Unknown => None,
+        Away::Not => 0.into(),
+        Away::About(millis) => millis.0.into(),
+        Away::Unknown => serde_json::Value::Null,
     })
 }
 
