@@ -226,7 +226,7 @@ fn one_of(measure: Measure, found: usize) -> String {
         Measure::Recreates => "recreate",
         Measure::Unavailable => "stop",
     };
-    format!("one of {found} {noun}{}", if found == 1 { "" } else { "s" })
+    if found == 1 { format!("the only {noun}") } else { format!("one of {found} {noun}s") }
 }
 
 fn exceeded(measure: Measure, found: usize, whole: usize, amount: &str) -> String {
