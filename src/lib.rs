@@ -62,6 +62,8 @@
 //! *Spec*: what the person wrote. *Desired*: what follows from it. *Observed*: one look. *Change*: a resource
 //! that differs. *Drift*: a change that somebody else made. *Plan*, *step*, *op*: what is to be done, in
 //! what order, by which call. *Held*: waits for a *release* by name. *Deferred*: cannot be seen yet.
+//! *Target*: a service that is asked for; *left out*: what differs and is not. *Rule*: one `[[policy]]`.
+//! *Away*: from a container's stop until it, or what takes its place, is ready.
 //! *Record*: the project's memory on the engine. *Orphan*: ours, and not wanted. *Pass*: all of it once.
 
 pub mod model;

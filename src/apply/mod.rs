@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     engine::{Engine, Error},
     model::{Keyring, Millis, ResourceId},
-    plan::{Applied, Event, Failure, Op, Outcome, Plan},
+    plan::{Applied, Event, Failure, Op, Outcome, Plan, Span},
 };
 
 /// Applies a plan and tells of each thing that happens.
@@ -32,6 +32,7 @@ pub async fn apply<E: Engine>(
     tell: &(dyn Fn(Event) + Sync),
     cancel: &CancellationToken,
 ) -> Applied {
+    let begin = now();
     let mut walk = Walk::new(plan, tell);
     let mut running = FuturesUnordered::new();
     loop {
@@ -40,9 +41,10 @@ pub async fn apply<E: Engine>(
         }
         for step in walk.begin() {
             tell(Event::Started { step });
-            running.push(run(engine, plan, step, keyring, cancel));
+            running.push(timed(begin, run(engine, plan, step, keyring, cancel)));
         }
-        let Some(ended) = running.next().await else { break };
+        let Some((ended, span)) = running.next().await else { break };
+        walk.applied.spans.insert(ended.step, span);
         walk.end(ended);
     }
     walk.applied
@@ -176,6 +178,13 @@ impl<'a> Walk<'a> {
             self.applied.returned.insert(group, failure);
         }
     }
+}
+
+/// Notes when a step ran, counted from `begin`.
+async fn timed(begin: Instant, step: impl Future<Output = Ended>) -> (Ended, Span) {
+    let started = since(begin);
+    let ended = step.await;
+    (ended, Span { begin: started, end: since(begin) })
 }
 
 /// Runs one step; when it fails, what the plan gives for that case.

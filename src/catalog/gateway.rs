@@ -105,9 +105,14 @@ fn files(options: &Options, context: &Context<'_>) -> BTreeMap<String, File> {
     }
     for site in context.sites {
         let text = site_configuration(site, context);
-        files.insert(format!("conf.d/{}.conf", site.host), open(text));
+        files.insert(site_file(&site.host), open(text));
     }
     files
+}
+
+/// Returns the path of the file that serves `host`.
+pub fn site_file(host: &str) -> String {
+    format!("conf.d/{host}.conf")
 }
 
 fn main_configuration(context: &Context<'_>, body_limit: u64) -> String {

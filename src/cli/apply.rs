@@ -1,17 +1,21 @@
 //! `nself apply`
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::Args;
 
 use crate::{
     controller::{self, Options, Pass, Project, Report, SavedPlan},
-    plan::{self, Event, Plan, Policy, Saved},
+    plan::{Event, Plan, Policy, Saved},
     report::{self, Ending},
 };
 
 use super::{
-    Context, Error, Exit, Ui, live::Progress, lock::Patience, plan::Allow, saved, session,
+    Context, Error, Exit, Ui,
+    live::Progress,
+    lock::Patience,
+    plan::{self, Allow, Guard},
+    saved, session,
 };
 
 /// Make it so
@@ -24,11 +28,15 @@ use super::{
   nself apply                  show the plan, ask, do it
   nself apply -y               the same without asking, for scripts
   nself apply shop.plan        exactly what nself plan -o shop.plan showed, or nothing
+  nself apply api worker       these two, with what they need
   nself apply --allow remove:volume/shop-search-data")]
 pub(super) struct ApplyArgs {
-    /// A saved plan: carried out as it was shown, without asking, or not at all
-    #[arg(value_name = "PLAN")]
-    plan: Option<PathBuf>,
+    /// Services, with what they need [default: all], or one saved plan, carried out as it was shown or not
+    /// at all
+    #[arg(value_name = "SERVICE|PLAN")]
+    what: Vec<String>,
+    #[command(flatten)]
+    guard: Guard,
     #[command(flatten)]
     consent: Consent,
     #[command(flatten)]
@@ -86,21 +94,28 @@ impl Consent {
 }
 
 pub(super) async fn run(args: &ApplyArgs, context: &Context) -> Result<Exit, Error> {
+    let file = match args.what.as_slice() {
+        [one] => plan_file(one, context)?,
+        _ => None,
+    };
     let wait = args.patience.wait(context.ui);
-    let Some(file) = &args.plan else {
+    let Some(file) = file else {
         args.consent.possible(context, "apply")?;
         let project = session::project(context)?;
+        let options = plan::options(&project, &args.what, &args.allow, &args.guard)?;
         let back_on_failure = args.back.wanted(&project);
-        let policy = args.allow.policy();
-        let options = Options { policy, wait, back_on_failure, ..Options::default() };
+        let options = Options { wait, back_on_failure, ..options };
         return carry_out(project, &options, &args.consent, context).await;
     };
     let saved = saved::read(file)?;
     let project = session::project(context)?;
     fits(&saved, &project, file)?;
     let allow: Result<_, _> = saved.allow.iter().map(|release| release.parse()).collect();
+    let refuse_over = saved.refuse_over.as_ref().and_then(|share| share.parse().ok());
     let options = Options {
         policy: Policy { allow: allow? },
+        targets: session::services(&project, &saved.targets)?,
+        refuse_over,
         back_on_failure: args.back.wanted(&project),
         wait,
         saved: Some(SavedPlan { engine: saved.engine, gist: saved.gist }),
@@ -111,6 +126,32 @@ pub(super) async fn run(args: &ApplyArgs, context: &Context) -> Result<Exit, Err
         Exit::Stale => error.remedy(format!("look again: nself plan -o {}", file.display())),
         _ => error,
     })
+}
+
+/// Returns the file that is meant, unless a service is: what is the name of one is one, and what looks like
+/// a path, or is there, is a file.
+fn plan_file<'a>(word: &'a str, context: &Context) -> Result<Option<&'a Path>, Error> {
+    let path = Path::new(word);
+    if word.contains('/') {
+        return Ok(Some(path));
+    }
+    // A plan of a project whose file cannot be read can still be a plan; what is wrong with it is said
+    // when the project is read.
+    let is_service = || {
+        let place = super::place::find(&context.globals).ok()?;
+        let project = controller::load(&place).ok()?;
+        session::services(&project, &[word.to_owned()]).ok()
+    };
+    match (path.exists(), is_service().is_some()) {
+        (true, true) => {
+            let what = format!("`{word}` is a service, and a file here");
+            let remedy =
+                format!("nself apply ./{word} for the file; -C another folder for the service");
+            Err(Error::usage(what).remedy(remedy))
+        }
+        (true, false) => Ok(Some(path)),
+        (false, _) => Ok(None),
+    }
 }
 
 /// Refuses a plan that was made for something else.
@@ -154,7 +195,7 @@ pub(super) async fn carry_out(
     let agree = async |pass: &Pass| {
         super::plan::note_unused(pass, &options.policy, &keyring, ui);
         if recalled {
-            let lasting = plan::lasting(&pass.desired, &pass.plan);
+            let lasting = crate::plan::lasting(&pass.desired, &pass.plan);
             ui.print(&report::lasting(&lasting, ui.out));
         }
         consent.given(pass, ui)
@@ -175,7 +216,7 @@ fn ended(report: Option<&Report>, ui: Ui) -> Exit {
     let ending = report::ending(report);
     let exit = match ending {
         Ending::Nothing | Ending::Done => Exit::Done,
-        Ending::Held => Exit::Held,
+        Ending::Held | Ending::Refused => Exit::Held,
         Ending::Unsettled | Ending::Interrupted | Ending::Failed => Exit::Failed,
     };
     if ui.json {

@@ -2,7 +2,11 @@
 
 use clap::Args;
 
-use crate::{controller, engine::ReadOnly, plan::Policy, report};
+use crate::{
+    controller::{self, Options},
+    engine::ReadOnly,
+    report,
+};
 
 use super::{Context, Error, Exit, session};
 
@@ -24,7 +28,7 @@ pub(super) struct DriftArgs {
 pub(super) async fn run(args: &DriftArgs, context: &Context) -> Result<Exit, Error> {
     let project = session::project(context)?;
     let engine = ReadOnly::new(session::engine(context, &project).await?);
-    let pass = controller::plan(&engine, &project, &Policy::default(), true).await?;
+    let pass = controller::plan(&engine, &project, &Options::default(), true).await?;
     if context.ui.json {
         context.ui.data(&report::json::drift(&pass));
     }

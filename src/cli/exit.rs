@@ -69,7 +69,8 @@ impl Exit {
             Self::Pending => "changes are pending (plan and drift, with --exit-code)",
             Self::Invalid => "the configuration is invalid; nothing was touched",
             Self::Held => {
-                "something is held until you allow it; all else is done (plan: with --exit-code)"
+                "something is held until you allow it, and all else is done; or a policy refuses, and nothing \
+                 is (plan: with --exit-code)"
             }
             Self::Stale => "the saved plan does not fit any more; nothing was touched",
             Self::Locked => "somebody else is applying to this project; nothing was touched",

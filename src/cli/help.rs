@@ -24,6 +24,7 @@ const TOPICS: &[Topic] = &[
     ("engine", || ENGINE.to_owned()),
     ("allow", || ALLOW.to_owned()),
     ("environment", || ENVIRONMENT.to_owned()),
+    ("policy", || POLICY.to_owned()),
 ];
 
 const ENGINE: &str = "\
@@ -46,6 +47,8 @@ all else and ends with 4. You release it by name:
   --allow remove:volume/NAME       delete a volume and all that is in it
   --allow replace:container/NAME   put ours in the place of a container that is not ours
   --allow adopt:volume/NAME        take what is there as ours, as it is
+  --allow policy:NAME              whatever a [[policy]] of nself.toml holds
+  --allow policy:refuse-over       removals that are more at once than `refuse_over` lets pass
 
 `nself plan` prints the exact command under each held resource. -y releases nothing.
 ";
@@ -60,6 +63,44 @@ Variables of the shell that nself reads:
   HOME, XDG_DATA_HOME          where your own certificate authority is kept
 
 Nothing else enters a plan, but for what nself.toml declares under [variables].
+";
+
+const POLICY: &str = "\
+Rules over every plan, each in a [[policy]] of nself.toml with a name of its own:
+
+  [[policy]]
+  name   = \"no-privileged\"
+  deny   = \"privileged\"
+  except = [\"runner\"]           # or services = [\"api\"]; all of them by default
+  effect = \"refuse\"
+
+A rule says one of these:
+
+  deny             privileged           all rights on the host
+                   host-namespaces      a namespace of the host
+                   docker-socket        the engine's socket, or a folder it lies in
+                   bind-mounts          a path of the host
+                   devices              a device of the host
+                   added-capabilities   a capability beyond the engine's own
+                   latest-tag           a pulled image with the tag latest
+                   unpinned             a pulled image without a digest
+                   publish-everywhere   a port on every address of the host
+                   root-user            user root in the file; an image's own user is not known
+  require          limits.memory, limits.cpus, limits.pids, health, read_only, user, restart,
+                   no-new-privileges, cap_drop (ALL); a job needs no health and no restart
+  max_removals     containers, networks, volumes and things inside services that go at once
+  max_recreates    containers that are made anew at once
+  max_unavailable  running containers that are stopped at once, for a while or for good
+
+The last three are numbers, or shares such as \"25%\" of what is there. What comes of a rule that bites:
+
+  hold      the change waits for --allow policy:NAME, all else is done (the default)
+  refuse    nothing at all is applied, and nothing releases it
+  warn      it is said
+
+refuse_over = \"30%\" in [project], or --refuse-over 30%, holds all removals when more than that would go at
+once: a file that lost its services in a merge does no harm. In production it is 50% of four resources or
+more. `nself destroy` is exempt. A [[environments.NAME.policy]] takes the place of all rules of the file.
 ";
 
 fn exit_codes() -> String {
@@ -91,4 +132,19 @@ pub(super) fn run(args: &HelpArgs, context: &Context) -> Result<Exit, Error> {
         context.ui.data(&format!("\nTopics (nself help TOPIC): {}\n", topics.join(", ")));
     }
     Ok(Exit::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::desired::{Denied, Required, RuleEffect};
+
+    #[test]
+    fn the_page_of_policies_has_every_word() {
+        let words = Denied::ALL.iter().map(|denied| denied.word());
+        let words = words.chain(Required::ALL.iter().map(|required| required.word()));
+        for word in words.chain(RuleEffect::ALL.iter().map(|effect| effect.word())) {
+            assert!(POLICY.contains(word), "{word}");
+        }
+    }
 }

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::{
-    controller::{self, Pass, Project},
+    controller::{self, Options, Pass, Project},
     engine::{Holder, ReadOnly},
-    model::Keyring,
-    plan::{self, Gist, Policy, Release, Saved},
+    model::{Keyring, Share},
+    plan::{self, Gist, Past, Policy, Release, Saved},
     report::{self, Style},
 };
 
@@ -20,16 +20,23 @@ use super::{Context, Error, Exit, Ui, saved, session, ui::quoted};
 #[derive(Debug, Args)]
 #[command(before_help = "Examples:
   nself plan                   what apply would do
+  nself plan api               what nself apply api would do, and what it would leave out
   nself plan --exit-code       for CI: 0 nothing, 2 changes, 4 something is held
   nself plan -o shop.plan      save it, for nself show and nself apply
   nself plan --json | jq '.resource_changes[] | select(.change.actions != [\"no-op\"])'")]
 pub(super) struct PlanArgs {
-    /// End with 2 when changes are pending and 4 when something is held
+    /// The services, with what they need [default: all]; what is left out is named
+    #[arg(value_name = "SERVICE")]
+    services: Vec<String>,
+    /// End with 2 when changes are pending and 4 when something is held or refused; what is left out does
+    /// not count
     #[arg(long)]
     exit_code: bool,
     /// Save the plan, so that exactly this can be applied
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    guard: Guard,
     #[command(flatten)]
     allow: Allow,
 }
@@ -37,7 +44,8 @@ pub(super) struct PlanArgs {
 /// What may be destroyed or replaced, by name.
 #[derive(Debug, Args)]
 pub(super) struct Allow {
-    /// Release a held change, such as remove:volume/shop-postgres-data; may be given again
+    /// Release a held change, such as remove:volume/shop-postgres-data, or what a policy holds, as
+    /// policy:NAME; may be given again
     #[arg(long = "allow", value_name = "VERB:RESOURCE")]
     releases: Vec<Release>,
 }
@@ -48,13 +56,33 @@ impl Allow {
     }
 }
 
+/// How much may be removed without a word.
+#[derive(Debug, Args)]
+pub(super) struct Guard {
+    /// Hold all removals when they are more than this share of what is there, such as 30%
+    #[arg(long, value_name = "N%")]
+    refuse_over: Option<Share>,
+}
+
+/// Returns what plan and apply are asked to do.
+pub(super) fn options(
+    project: &Project,
+    services: &[String],
+    allow: &Allow,
+    guard: &Guard,
+) -> Result<Options, Error> {
+    let targets = session::services(project, services)?;
+    let refuse_over = guard.refuse_over;
+    Ok(Options { policy: allow.policy(), targets, refuse_over, ..Options::default() })
+}
+
 /// Says which releases release nothing: a slip of the pen would otherwise look like obedience.
 pub(super) fn note_unused(pass: &Pass, policy: &Policy, keyring: &Keyring, ui: Ui) {
     if policy.allow.is_empty() {
         return;
     }
-    let changes = pass.plan.changes.clone();
-    let bare = plan::plan(&pass.desired, &pass.observed, changes, &Policy::default(), keyring);
+    let (changes, past, nothing) = (pass.plan.changes.clone(), Past::default(), Policy::default());
+    let bare = plan::plan(&pass.desired, &pass.observed, changes, &nothing, &past, keyring);
     let held: Vec<&Release> = bare.held.iter().map(|held| &held.release).collect();
     for release in policy.allow.iter().filter(|release| !held.contains(release)) {
         ui.remark(&unused(release, &held));
@@ -79,29 +107,29 @@ fn unused(release: &Release, held: &[&Release]) -> String {
 
 pub(super) async fn run(args: &PlanArgs, context: &Context) -> Result<Exit, Error> {
     let project = session::project(context)?;
+    let options = options(&project, &args.services, &args.allow, &args.guard)?;
     let engine = ReadOnly::new(session::engine(context, &project).await?);
-    let policy = args.allow.policy();
-    let pass = controller::plan(&engine, &project, &policy, false).await?;
-    note_unused(&pass, &policy, &project.keyring, context.ui);
+    let pass = controller::plan(&engine, &project, &options, false).await?;
+    note_unused(&pass, &options.policy, &project.keyring, context.ui);
     if context.ui.json {
         context.ui.data(&report::json::plan(&pass));
     }
     context.ui.print(&report::plan(&pass.plan, pass.looked_ms, context.ui.out));
     if let Some(file) = &args.output {
-        saved::write(file, &save(&project, &pass, &policy, context.ui.out)?)?;
+        saved::write(file, &save(&project, &pass, &options, context.ui.out)?)?;
         let (file, program) = (quoted(&file.to_string_lossy()), context.ui.out.program);
         context.ui.remark(&format!("saved; to do exactly this: {program} apply {file}\n"));
     }
     Ok(match &pass.plan {
         _ if !args.exit_code => Exit::Done,
-        plan if !plan.held.is_empty() => Exit::Held,
+        plan if !plan.held.is_empty() || plan.is_refused() => Exit::Held,
         plan if !plan.is_empty() => Exit::Pending,
         _ => Exit::Done,
     })
 }
 
 /// Returns what a plan's file holds.
-fn save(project: &Project, pass: &Pass, policy: &Policy, style: Style) -> Result<Saved, Error> {
+fn save(project: &Project, pass: &Pass, options: &Options, style: Style) -> Result<Saved, Error> {
     let who = Holder::this_process()?;
     let colourful = Style { colour: true, ..style };
     let engine = &pass.plan.engine;
@@ -113,8 +141,9 @@ fn save(project: &Project, pass: &Pass, policy: &Policy, style: Style) -> Result
         at: pass.observed.at,
         by: format!("{}@{}", who.user, who.host),
         nself: env!("CARGO_PKG_VERSION").to_owned(),
-        allow: policy.allow.iter().map(ToString::to_string).collect(),
-        targets: Vec::new(),
+        allow: options.policy.allow.iter().map(ToString::to_string).collect(),
+        targets: options.targets.iter().map(ToString::to_string).collect(),
+        refuse_over: options.refuse_over.map(|share| share.to_string()),
         gist: Gist::of(&pass.plan, &project.keyring),
         text: report::plan(&pass.plan, pass.looked_ms, colourful),
         markdown: String::new(),

@@ -2,10 +2,7 @@
 
 use clap::Args;
 
-use crate::{
-    controller::{self, Goal, Options},
-    plan::Policy,
-};
+use crate::controller::{self, Goal, Options};
 
 use super::{Context, Error, Exit, apply, apply::Consent, lock::Patience, session};
 
@@ -31,7 +28,7 @@ pub(super) async fn run(args: &RestartArgs, context: &Context) -> Result<Exit, E
     if !services.is_empty() {
         // Only what runs is restarted; that the rest does not is said before anything is touched.
         let engine = session::engine(context, &project).await?;
-        let pass = controller::plan(&engine, &project, &Policy::default(), false).await?;
+        let pass = controller::plan(&engine, &project, &Options::default(), false).await?;
         for service in &services {
             let mut all = pass.desired.containers().filter(|one| one.service == *service);
             let stopped = |one| session::insist_on_running(&pass, one, service.as_str()).err();

@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use clap::Args;
 
 use crate::{
-    controller,
+    controller::{self, Options},
     engine::Console as _,
-    plan::Policy,
     report::{self, Status},
 };
 
@@ -24,7 +23,7 @@ pub(super) struct StatusArgs {}
 pub(super) async fn run(_: &StatusArgs, context: &Context) -> Result<Exit, Error> {
     let project = session::project(context)?;
     let engine = session::engine(context, &project).await?;
-    let pass = controller::plan(&engine, &project, &Policy::default(), false).await?;
+    let pass = controller::plan(&engine, &project, &Options::default(), false).await?;
     let running: Vec<String> = pass
         .observed
         .containers

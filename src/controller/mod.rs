@@ -16,7 +16,10 @@ pub use load::{Place, Project, Recalled, load, recall};
 pub use pass::Goal;
 pub use queue::Wait;
 
-use std::time::{Instant, SystemTime};
+use std::{
+    collections::BTreeSet,
+    time::{Instant, SystemTime},
+};
 
 use tokio_util::sync::CancellationToken;
 
@@ -25,9 +28,9 @@ use crate::{
     cert,
     desired::{Compiled, Desired, Facts},
     engine::{self, Attempt, Engine, Holder, Lock, Observe},
-    model::Diagnostic,
+    model::{Diagnostic, Keyring, ServiceName, Share},
     observed::Observed,
-    plan::{Applied, Event, Gist, Plan, Policy},
+    plan::{Applied, Event, Gist, Past, Plan, Policy},
     secret::Vault,
 };
 
@@ -63,6 +66,12 @@ pub struct Report {
     pub remarks: Vec<String>,
 }
 
+impl Report {
+    fn of(passes: Vec<(Plan, Applied)>, rest: Plan, desired: Desired) -> Self {
+        Self { passes, rest, desired, returned: None, remarks: Vec::new() }
+    }
+}
+
 /// What a person wants of an apply.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
@@ -78,6 +87,12 @@ pub struct Options {
     pub saved: Option<SavedPlan>,
     /// Whether everything goes back to the last good generation when something fails.
     pub back_on_failure: bool,
+    /// The services it is for, with what they need; none is all of the project.
+    pub targets: BTreeSet<ServiceName>,
+    /// The share of what is there that may be removed without a word, instead of what the file says.
+    pub refuse_over: Option<Share>,
+    /// How long containers were away in past applies.
+    pub past: Past,
 }
 
 /// A plan that was saved, as far as it matters whether it still holds.
@@ -87,6 +102,19 @@ pub struct SavedPlan {
     pub engine: String,
     /// What it does to what.
     pub gist: Gist,
+}
+
+impl Options {
+    /// Returns whether the secrets are needed, and what generated files read as.
+    fn is_about_content(&self) -> bool {
+        !self.destroy && self.goal.is_about_content()
+    }
+
+    fn brief<'a>(&'a self, keyring: &'a Keyring) -> pass::Brief<'a> {
+        let Self { goal, policy, targets, past, .. } = self;
+        let contents = self.is_about_content();
+        pass::Brief { goal, keyring, policy, targets, past, contents }
+    }
 }
 
 /// Looks and plans; writes nothing, and could not.
@@ -100,11 +128,10 @@ pub struct SavedPlan {
 pub async fn plan<E: Observe>(
     engine: &E,
     project: &Project,
-    policy: &Policy,
+    options: &Options,
     without_vault: bool,
 ) -> Result<Pass, Error> {
-    let options = Options { policy: policy.clone(), ..Options::default() };
-    let pass = look(engine, project, &options).await?;
+    let pass = look(engine, project, options).await?;
     if !without_vault {
         insist_on_vault(project, &pass)?;
     }
@@ -116,7 +143,8 @@ pub async fn plan<E: Observe>(
 /// While somebody else has the lock it waits as long as the options say; `cancel` ends the waiting too, as
 /// a no does.
 ///
-/// `agree` is shown what would be done. When the world moved between its answer and the lock, it is
+/// `agree` is shown what would be done; what a policy refuses is not begun whatever it says. When the world
+/// moved between its answer and the lock, it is
 /// asked again. `None` is its no; nothing was changed then.
 ///
 /// # Errors
@@ -130,7 +158,7 @@ pub async fn apply<E: Engine + Lock>(
     events: &(dyn Fn(&Plan, Event) + Sync),
     cancel: &CancellationToken,
 ) -> Result<Option<Report>, Error> {
-    let needs_secrets = !options.destroy && options.goal.is_about_content();
+    let needs_secrets = options.is_about_content();
     // What is looked at while somebody else applies is out of date when they have.
     let mut queue = Queue::new(project.spec.prefix(), options.wait.as_ref());
     if !queue.is_free(engine, cancel).await? {
@@ -146,6 +174,10 @@ pub async fn apply<E: Engine + Lock>(
         return Ok(None);
     }
     loop {
+        if agreed.plan.is_refused() {
+            let (rest, desired) = (agreed.plan, agreed.desired);
+            return Ok(Some(Report::of(Vec::new(), rest, desired)));
+        }
         let held = match engine.acquire(&agreed.desired.prefix(), &Holder::this_process()?).await? {
             Attempt::Held(held) => held,
             Attempt::Busy(holder) => {
@@ -194,8 +226,7 @@ async fn under_lock<E: Engine + Lock>(
     events: &(dyn Fn(&Plan, Event) + Sync),
     cancel: &CancellationToken,
 ) -> Result<Locked, Error> {
-    let Options { goal, destroy, policy, wait: _, saved: _, back_on_failure: _ } = options;
-    let needs_secrets = !destroy && goal.is_about_content();
+    let needs_secrets = options.is_about_content();
     if needs_secrets {
         let desired = match agreed {
             Some(agreed) => &agreed.desired,
@@ -219,12 +250,12 @@ async fn under_lock<E: Engine + Lock>(
         None
     });
     let Pass { mut desired, plan, .. } = pass;
-    let contents = needs_secrets;
-    let brief = pass::Brief { goal, keyring: &project.keyring, policy, contents };
+    let brief = options.brief(&project.keyring);
     let (passes, rest) = pass::converge(engine, &mut desired, plan, &brief, events, cancel).await?;
     let written = memory.map_or(Ok(()), |memory| memory.end(project, &passes, &rest));
     remarks.extend(written.err().map(unwritten));
-    Ok(Locked::Done(Box::new(Report { passes, rest, desired, returned: None, remarks })))
+    let report = Report { remarks, ..Report::of(passes, rest, desired) };
+    Ok(Locked::Done(Box::new(report)))
 }
 
 /// Refuses to do anything else than what was saved.
@@ -245,7 +276,9 @@ fn is_alike(agreed: &Plan, now: &Plan) -> bool {
         let held: Vec<_> = plan.held.iter().map(|held| held.release.clone()).collect();
         let actions: Vec<_> =
             plan.changes.changes.iter().map(|change| (change.id.clone(), change.action)).collect();
-        (held, actions)
+        let findings: Vec<_> =
+            plan.findings.iter().map(|one| (one.policy.clone(), one.id.clone())).collect();
+        (held, actions, findings)
     };
     gist(agreed) == gist(now)
 }
@@ -254,12 +287,13 @@ async fn look<E: Observe>(engine: &E, project: &Project, options: &Options) -> R
     let begin = now();
     let facts = project.facts(milliseconds())?;
     let Compiled { mut desired, warnings } = project.compile_from(&facts)?;
+    if let Some(share) = options.refuse_over {
+        desired.refuse_over(share);
+    }
     if options.destroy {
         desired = desired.emptied();
     }
-    let Options { goal, destroy, policy, wait: _, saved: _, back_on_failure: _ } = options;
-    let contents = !destroy && goal.is_about_content();
-    let brief = pass::Brief { goal, keyring: &project.keyring, policy, contents };
+    let brief = options.brief(&project.keyring);
     let (observed, plan) = pass::look(engine, &mut desired, &brief).await?;
     let looked_ms = u64::try_from(now().duration_since(begin).as_millis()).unwrap_or(u64::MAX);
     Ok(Pass { facts, desired, observed, plan, looked_ms, warnings })

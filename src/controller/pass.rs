@@ -1,6 +1,6 @@
 //! The pass itself, over a desired state that is given: look, compare, plan, apply, remember.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tokio_util::sync::CancellationToken;
 
@@ -11,7 +11,7 @@ use crate::{
     engine::{self, Engine, Observe},
     model::{Keyring, ResourceId, ServiceName},
     observed::{Observed, Request, State},
-    plan::{self, Applied, Event, Op, Plan, Policy},
+    plan::{self, Applied, Event, Op, Past, Plan, Policy},
 };
 
 /// After so many passes over what could not be seen before, something is wrong that a further one does
@@ -41,6 +41,11 @@ pub struct Brief<'a> {
     pub keyring: &'a Keyring,
     /// What may be destroyed or replaced.
     pub policy: &'a Policy,
+    /// The services it is for; none is all of the project. Only of use where everything is to be as the
+    /// file says.
+    pub targets: &'a BTreeSet<ServiceName>,
+    /// How long containers were away in past applies.
+    pub past: &'a Past,
     /// Whether contents of generated files are read although their size and time say nothing changed.
     pub contents: bool,
 }
@@ -58,6 +63,10 @@ pub async fn look<E: Observe>(
     let mut observed = engine.observe(&request).await?;
     let recorded = observed.record.as_ref().map(|record| record.suspended.clone());
     desired.suspend(&brief.goal.suspended(recorded.unwrap_or_default(), desired));
+    if !brief.goal.is_about_content() {
+        // Policies are about what the file says, and this is not.
+        desired.rules.clear();
+    }
     let mut changes = diff::diff(desired, &observed, brief.keyring);
     let files_differ = changes
         .changes
@@ -69,7 +78,8 @@ pub async fn look<E: Observe>(
         changes = diff::diff(desired, &observed, brief.keyring);
     }
     let changes = brief.goal.narrow(changes, desired, &observed);
-    let plan = plan::plan(desired, &observed, changes, brief.policy, brief.keyring);
+    let changes = plan::narrow(changes, desired, &observed, brief.targets);
+    let plan = plan::plan(desired, &observed, changes, brief.policy, brief.past, brief.keyring);
     Ok((observed, plan))
 }
 
@@ -90,6 +100,9 @@ pub async fn converge<E: Engine>(
     let mut passes = Vec::new();
     let mut plan = first;
     loop {
+        if plan.is_refused() {
+            return Ok((passes, plan));
+        }
         let applied = once(engine, desired, &plan, brief.keyring, tell, cancel).await?;
         let (done, failed, skipped) = applied.counts();
         let deferred: BTreeSet<ResourceId> = plan
@@ -132,7 +145,8 @@ async fn once<E: Engine>(
     }
     let applied = apply::apply(engine, plan, keyring, &|event| tell(plan, event), cancel).await;
     let (_, failed, skipped) = applied.counts();
-    let is_gone = desired.resources.is_empty() && plan.held.is_empty() && failed + skipped == 0;
+    let left = plan.held.len() + plan.changes.left_out.len();
+    let is_gone = desired.resources.is_empty() && left == 0 && failed + skipped == 0;
     if is_gone {
         engine.execute(&Op::RemoveRecord { prefix, labels }).await?;
         return Ok(applied);
@@ -143,6 +157,16 @@ async fn once<E: Engine>(
         engine.execute(&write(after)).await?;
     }
     Ok(applied)
+}
+
+impl<'a> Brief<'a> {
+    /// Returns what a pass over the whole project needs to know that reads no more of files than it must,
+    /// and knows nothing of past ones.
+    pub fn new(goal: &'a Goal, keyring: &'a Keyring, policy: &'a Policy) -> Self {
+        static ALL: BTreeSet<ServiceName> = BTreeSet::new();
+        static NOTHING: Past = Past(BTreeMap::new());
+        Self { goal, keyring, policy, targets: &ALL, past: &NOTHING, contents: false }
+    }
 }
 
 impl Goal {

@@ -3,7 +3,7 @@
 //! A key is written as in `nself.toml` (`services.api.env.LOG_LEVEL`, or shorter `api.limits.memory`), or
 //! is a resource as plans show it (`container/shop-api`). Secrets are never shown.
 
-use super::{Desired, Field, Path, Resource, Value};
+use super::{Desired, Field, Path, Resource, Rule, Value};
 use crate::{
     model::{ByteSize, Cpus, Diagnostic, Millis, Origin, ResourceId, ServiceName, decode::suggest},
     spec::{Service, Spec},
@@ -28,6 +28,9 @@ pub struct Explained {
 /// When there is nothing behind it, with what was probably meant.
 pub fn explain(spec: &Spec, desired: &Desired, key: &str) -> Result<Vec<Explained>, Diagnostic> {
     if let Some(found) = project(spec, key) {
+        return Ok(found);
+    }
+    if let Some(found) = policies(spec, desired, key) {
         return Ok(found);
     }
     if let Some(resource) =
@@ -112,6 +115,18 @@ fn project(spec: &Spec, key: &str) -> Option<Vec<Explained>> {
         .map(|(path, value, origin)| line(spec, path.to_owned(), value, &origin))
         .collect();
     (!found.is_empty()).then_some(found)
+}
+
+/// Returns the policies, or the one that is asked for.
+fn policies(spec: &Spec, desired: &Desired, key: &str) -> Option<Vec<Explained>> {
+    let is_meant = |rule: &&Rule| is_below(&format!("policy.{}", rule.name), key);
+    let found: Vec<_> = desired
+        .rules
+        .iter()
+        .filter(is_meant)
+        .map(|rule| line(spec, format!("policy {}", rule.name), rule.to_string(), &rule.origin))
+        .collect();
+    (!key.is_empty() && !found.is_empty()).then_some(found)
 }
 
 fn own(spec: &Spec, name: &ServiceName, service: &Service, rest: &str) -> Vec<Explained> {

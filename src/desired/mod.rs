@@ -9,8 +9,10 @@ mod explain;
 mod field;
 mod order;
 mod resource;
+mod rule;
 
 pub use crate::catalog::{Check, HealthCheck, InnerDriver, Probe, Reload};
+pub use crate::spec::{Amount, Denied, Required, RuleEffect};
 pub use check::check;
 pub use compile::{Compiled, compile};
 pub use container::{
@@ -23,3 +25,4 @@ pub use resource::{
     Build, BuildContext, Desired, Facts, File, Files, Ignore, Image, ImageOrigin, InnerResource,
     Network, Resource, SecretNeed, Url, Volume,
 };
+pub use rule::{Demand, Measure, Offence, Rule, Whom};

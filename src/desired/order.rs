@@ -100,6 +100,7 @@ mod tests {
             after: BTreeMap::new(),
             origins: BTreeMap::new(),
             ignore: Vec::new(),
+            rules: Vec::new(),
             secrets: BTreeMap::new(),
             urls: Vec::new(),
         };

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    Class, Container, Path, Phase,
+    Class, Container, Path, Phase, Rule,
     field::{Field, Fields, Value},
 };
 use crate::{
@@ -35,6 +35,8 @@ pub struct Desired {
     pub origins: BTreeMap<(ResourceId, Path), Origin>,
     /// What is not compared.
     pub ignore: Vec<Ignore>,
+    /// The policies.
+    pub rules: Vec<Rule>,
     /// The secrets that some resource refers to, and where each comes from.
     pub secrets: BTreeMap<SecretName, SecretNeed>,
     /// Where to click.
@@ -261,6 +263,8 @@ impl Desired {
             resources: BTreeMap::new(),
             after: BTreeMap::new(),
             origins: BTreeMap::new(),
+            // Whoever asks for everything to go means all of it.
+            rules: Vec::new(),
             secrets: BTreeMap::new(),
             urls: Vec::new(),
             ..self.clone()
@@ -285,6 +289,14 @@ impl Desired {
             None => self.project.to_string(),
             Some(instance) => format!("{}-{instance}", self.project),
         }
+    }
+}
+
+impl Url {
+    /// Returns the host name in it.
+    pub fn host(&self) -> &str {
+        let rest = self.url.split_once("://").map_or(self.url.as_str(), |(_, rest)| rest);
+        rest.split([':', '/']).next().unwrap_or(rest)
     }
 }
 

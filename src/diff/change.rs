@@ -5,18 +5,31 @@ use std::collections::BTreeSet;
 use super::Effect;
 use crate::{
     desired::Path,
-    model::{Fingerprint, Origin, ResourceId},
+    model::{Fingerprint, Origin, ResourceId, ServiceName},
 };
 
 /// All differences, and what was found equal.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Changes {
-    /// The differences, in the order of their resources. [`Changes::push`] keeps it.
+    /// The differences that are about to be put right, in the order of their resources. [`Changes::push`] keeps it.
     pub changes: Vec<Change>,
     /// Resources that are as they should be.
     pub unchanged: BTreeSet<ResourceId>,
     /// What a person should know although nothing is to be done about it.
     pub notes: Vec<Note>,
+    /// The services that a person asked for; none is all of the project.
+    pub targets: BTreeSet<ServiceName>,
+    /// The differences that nobody asked for, in the same order. They stay as they are.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// A difference that nobody asked to put right.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LeftOut {
+    /// The difference.
+    pub change: Change,
+    /// The service it belongs to; `None` where it is everybody's.
+    pub service: Option<ServiceName>,
 }
 
 /// One resource that is not as it should be.
@@ -207,9 +220,14 @@ impl Changes {
         self.changes.get(place)
     }
 
+    /// Returns the difference of a resource that stays as it is because nobody asked for it.
+    pub fn left_out(&self, id: &ResourceId) -> Option<&Change> {
+        self.left_out.iter().map(|left| &left.change).find(|change| change.id == *id)
+    }
+
     /// Returns how many resources were looked at.
     pub fn looked_at(&self) -> usize {
-        self.changes.len() + self.unchanged.len()
+        self.changes.len() + self.left_out.len() + self.unchanged.len()
     }
 }
 

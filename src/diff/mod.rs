@@ -14,7 +14,9 @@ mod network;
 mod volume;
 
 pub use between::{Difference, How, between};
-pub use change::{Action, Change, Changes, FieldChange, Leftover, Mover, Note, Shown, Subject};
+pub use change::{
+    Action, Change, Changes, FieldChange, LeftOut, Leftover, Mover, Note, Shown, Subject,
+};
 pub use container::job_digest;
 pub use effect::{Effect, effect, is_updated};
 

@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    ByteSize, Cpus, Diagnostic, ImageRef, Instance, Millis, Origin, ProjectName, SecretName,
-    ServiceName, VariableName,
+    ByteSize, Cpus, Diagnostic, ImageRef, Instance, Millis, Origin, PolicyName, ProjectName,
+    SecretName, ServiceName, Share, VariableName,
 };
 
 /// A value as it was written, with its place.
@@ -478,6 +478,8 @@ decode_text! {
     SecretName, "a secret name";
     VariableName, "a variable name";
     Instance, "an instance name";
+    PolicyName, "a policy's name";
+    Share, "a share, such as \"30%\"";
 }
 
 impl Decode for Cpus {

@@ -16,8 +16,10 @@ mod unit;
 pub use diagnostic::{Diagnostic, Label, Origin, Severity, Span};
 pub use digest::Digest;
 pub use image::{ImageRef, InvalidImage};
-pub use name::{Instance, InvalidName, ProjectName, SecretName, ServiceName, VariableName};
+pub use name::{
+    Instance, InvalidName, PolicyName, ProjectName, SecretName, ServiceName, VariableName,
+};
 pub use resource::{Inner, InnerKind, ResourceId};
 pub use secret::{Fingerprint, Keyring, Sensitive};
 pub use text::{Encoding, Part, Text};
-pub use unit::{ByteSize, Cpus, InvalidUnit, Millis};
+pub use unit::{ByteSize, Cpus, InvalidUnit, Millis, Share};

@@ -65,6 +65,11 @@ name! {
     VariableName, identifier
 }
 
+name! {
+    /// A policy of the project. Like [`ProjectName`].
+    PolicyName, dns_label
+}
+
 impl SecretName {
     /// Returns the name of the secret that holds the password of `role` in `service`, or of the
     /// service itself: `postgres_reporter_password`. Names of roles may hold anything, so one that

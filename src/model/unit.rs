@@ -19,6 +19,36 @@ pub struct Cpus(pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Millis(pub u64);
 
+/// A part of a whole in percent, 0 to 100. Written as `30%`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Share(u8);
+
+impl Share {
+    /// Returns whether `part` is more than this share of `whole`.
+    pub fn is_exceeded(self, part: usize, whole: usize) -> bool {
+        part.saturating_mul(100) > whole.saturating_mul(usize::from(self.0))
+    }
+}
+
+impl FromStr for Share {
+    type Err = InvalidUnit;
+
+    fn from_str(text: &str) -> Result<Self, InvalidUnit> {
+        let digits = text.strip_suffix('%').filter(|text| text.chars().all(|c| c.is_ascii_digit()));
+        let number =
+            digits.and_then(|text| text.parse::<u8>().ok()).filter(|number| *number <= 100);
+        number.map(Self).ok_or_else(|| {
+            InvalidUnit(format!("`{text}` is not a share, such as `30%`, of at most `100%`"))
+        })
+    }
+}
+
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}%", self.0)
+    }
+}
+
 impl Millis {
     /// Returns the same duration for the standard library.
     pub fn duration(self) -> std::time::Duration {
@@ -130,6 +160,17 @@ impl FromStr for Cpus {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn shares_are_of_a_whole() {
+        let third: Share = "33%".parse().unwrap();
+        assert_eq!(third.to_string(), "33%");
+        assert!(third.is_exceeded(1, 3) && !third.is_exceeded(1, 4) && third.is_exceeded(1, 0));
+        assert!(!"100%".parse::<Share>().unwrap().is_exceeded(7, 7));
+        for bad in ["30", "%", "101%", "-1%", "+3%", "3.5%", "300%"] {
+            assert!(bad.parse::<Share>().is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn sizes_read_and_print() {

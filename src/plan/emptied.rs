@@ -11,8 +11,9 @@ use crate::{
 
 /// Returns the volumes that are made anew: those with data only when that was released.
 pub(super) fn volumes(desired: &Desired, changes: &Changes, policy: &Policy) -> BTreeSet<String> {
-    let is_released =
-        |id: &ResourceId| policy.allow.contains(&Release { verb: Verb::Replace, id: id.clone() });
+    let is_released = |id: &ResourceId| {
+        policy.allow.contains(&Release::Change { verb: Verb::Replace, id: id.clone() })
+    };
     let all = changes.changes.iter().filter_map(|change| {
         let Some(Resource::Volume(volume)) = desired.resources.get(&change.id) else {
             return None;

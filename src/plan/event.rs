@@ -82,6 +82,17 @@ pub struct Applied {
     pub returned: BTreeMap<ResourceId, Option<Failure>>,
     /// Whether the person stopped it.
     pub interrupted: bool,
+    /// When each step that was begun ran, by its place in the plan.
+    pub spans: BTreeMap<usize, Span>,
+}
+
+/// From when to when a step ran, counted from the begin of the apply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// Its begin.
+    pub begin: Millis,
+    /// Its end; of a step that failed, when what worked before was back.
+    pub end: Millis,
 }
 
 impl Applied {

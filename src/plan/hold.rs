@@ -2,7 +2,7 @@
 
 use super::{Held, Release, Verb, planner::Planner};
 use crate::{
-    desired::{Field, Phase, Resource},
+    desired::{Container, Field, Phase, Resource},
     diff::{Action, Change, Effect},
     model::{InnerKind, ResourceId},
     observed::PortHolder,
@@ -43,7 +43,7 @@ impl Planner<'_> {
                 }
                 _ => continue,
             };
-            let release = Release { verb, id: change.id.clone() };
+            let release = Release::Change { verb, id: change.id.clone() };
             if self.policy.allow.contains(&release) {
                 continue;
             }
@@ -54,6 +54,13 @@ impl Planner<'_> {
         }
     }
 
+    /// Notes that a volume is made anew, unless a policy holds that.
+    fn empty(&mut self, volume: String) {
+        if !self.is_stopped(&ResourceId::Volume(volume.clone())) {
+            self.emptied.insert(volume);
+        }
+    }
+
     /// Blocks what would be started on a port that somebody else has. It would stop what runs now for
     /// nothing.
     pub(super) fn block_taken_ports(&mut self) {
@@ -61,15 +68,7 @@ impl Planner<'_> {
             let Some(Resource::Container(wanted)) = self.desired.resources.get(&change.id) else {
                 continue;
             };
-            let starts = match change.action {
-                Action::Create | Action::Conflict => true,
-                Action::Change(effect) => {
-                    effect >= Effect::Restart
-                        || change.fields.iter().any(|field| field.path.field == Field::State)
-                }
-                Action::Settle | Action::Remove | Action::Deferred | Action::NotChecked => false,
-            };
-            if !starts || wanted.phase == Phase::Suspended || self.is_stopped(&change.id) {
+            if !self.will_start(change, wanted) {
                 continue;
             }
             let everywhere = "0.0.0.0";
@@ -99,6 +98,19 @@ impl Planner<'_> {
                 }
             }
         }
+    }
+
+    /// Returns whether the plan starts a container.
+    pub(super) fn will_start(&self, change: &Change, wanted: &Container) -> bool {
+        let starts = match change.action {
+            Action::Create | Action::Conflict => true,
+            Action::Change(effect) => {
+                effect >= Effect::Restart
+                    || change.fields.iter().any(|field| field.path.field == Field::State)
+            }
+            Action::Settle | Action::Remove | Action::Deferred | Action::NotChecked => false,
+        };
+        starts && wanted.phase != Phase::Suspended && !self.is_stopped(&change.id)
     }
 
     /// Blocks whatever is built on what cannot be used.

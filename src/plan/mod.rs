@@ -3,6 +3,7 @@
 //! A plan is a value: the same input gives the same bytes. Each step is one engine call with its reason.
 //! Destructive or unclear changes are held, with what would release them; nothing here asks anybody.
 
+mod away;
 mod back;
 mod carry;
 mod container;
@@ -14,20 +15,26 @@ mod op;
 mod order;
 mod planner;
 mod record;
+mod rule;
 mod saved;
+mod scope;
 
+pub use away::{Absence, Away, Past, absences};
 pub use back::{Lasting, lasting};
-pub use event::{Applied, Event, Failure, Outcome};
+pub use event::{Applied, Event, Failure, Outcome, Span};
 pub use op::{Op, Target};
 pub use planner::plan;
 pub use record::{ownership_labels, record_after};
+pub use rule::Finding;
 pub use saved::{ChangeGist, Gist, Moved, Saved, StepGist, Unreadable};
+pub use scope::narrow;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
+    desired::RuleEffect,
     diff::Changes,
-    model::ResourceId,
+    model::{PolicyName, ResourceId},
     observed::{EngineFacts, Record},
 };
 
@@ -47,6 +54,10 @@ pub struct Plan {
     /// Changes that cannot be made, each with why: what they need is held, or a port of the host is
     /// somebody else's.
     pub blocked: BTreeMap<ResourceId, String>,
+    /// What is against a policy. Where one refuses, there are no steps.
+    pub findings: Vec<Finding>,
+    /// How long containers that run are going to be away, by the resource whose steps do it.
+    pub away: BTreeMap<ResourceId, Away>,
     /// The project's memory while the steps run: what a crash would leave behind.
     pub intent: Record,
     /// The project's memory as it was found.
@@ -81,11 +92,16 @@ pub struct Held {
 
 /// A person's word that a held change may be made.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Release {
-    /// What may be done.
-    pub verb: Verb,
-    /// To what.
-    pub id: ResourceId,
+pub enum Release {
+    /// One change.
+    Change {
+        /// What may be done.
+        verb: Verb,
+        /// To what.
+        id: ResourceId,
+    },
+    /// Whatever this policy holds.
+    Policy(PolicyName),
 }
 
 /// What a release allows.
@@ -112,9 +128,15 @@ impl Plan {
         self.recorded.as_ref().map_or(0, |record| record.generation)
     }
 
-    /// Returns whether there is nothing to do and nothing held.
+    /// Returns whether there is nothing to do, nothing held and nothing refused.
     pub fn is_empty(&self) -> bool {
-        self.steps.is_empty() && self.held.is_empty() && self.blocked.is_empty()
+        let stopped = self.held.len() + self.blocked.len();
+        self.steps.is_empty() && stopped == 0 && !self.is_refused()
+    }
+
+    /// Returns whether a policy refuses all of it.
+    pub fn is_refused(&self) -> bool {
+        self.findings.iter().any(|finding| finding.effect == RuleEffect::Refuse)
     }
 }
 
@@ -131,7 +153,10 @@ impl Verb {
 
 impl std::fmt::Display for Release {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}:{}", self.verb.word(), self.id)
+        match self {
+            Self::Change { verb, id } => write!(f, "{}:{id}", verb.word()),
+            Self::Policy(name) => write!(f, "policy:{name}"),
+        }
     }
 }
 
@@ -141,12 +166,15 @@ impl std::str::FromStr for Release {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let unknown = || {
             crate::model::InvalidName(format!(
-                "`{text}` is not a release, such as remove:volume/shop-postgres-data"
+                "`{text}` is not a release, such as remove:volume/shop-postgres-data or policy:NAME"
             ))
         };
-        let (verb, id) = text.split_once(':').ok_or_else(unknown)?;
+        let (verb, rest) = text.split_once(':').ok_or_else(unknown)?;
+        if verb == "policy" {
+            return Ok(Self::Policy(rest.parse()?));
+        }
         let verbs = [Verb::Remove, Verb::Replace, Verb::Adopt];
         let verb = verbs.into_iter().find(|v| v.word() == verb).ok_or_else(unknown)?;
-        Ok(Self { verb, id: id.parse()? })
+        Ok(Self::Change { verb, id: rest.parse()? })
     }
 }

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Held, Op, Plan, Policy, Target, container,
+    Finding, Held, Op, Past, Plan, Policy, Target, away, container,
     draft::{Drafts, Role},
     emptied, record,
 };
 use crate::{
     desired::{
-        Container, Desired, Files, ImageOrigin, InnerResource, Phase, Reload, Resource, Volume,
+        Container, Desired, Files, ImageOrigin, InnerResource, Phase, Reload, Resource, RuleEffect,
+        Volume,
     },
     diff::{Action, Change, Changes, Effect},
     model::{Digest, Keyring, ResourceId},
@@ -22,6 +23,7 @@ pub fn plan(
     observed: &Observed,
     mut changes: Changes,
     policy: &Policy,
+    past: &Past,
     keyring: &Keyring,
 ) -> Plan {
     let emptied = emptied::volumes(desired, &changes, policy);
@@ -34,12 +36,15 @@ pub fn plan(
         keyring,
         drafts: Drafts::default(),
         held: Vec::new(),
+        findings: Vec::new(),
         unusable: BTreeSet::new(),
         blocked: BTreeMap::new(),
         emptied,
     };
+    planner.judge();
     planner.hold();
     planner.block_taken_ports();
+    planner.block_kept_ports();
     planner.block();
     for change in &changes.changes {
         if !planner.is_stopped(&change.id) {
@@ -48,8 +53,12 @@ pub fn plan(
     }
     planner.take_off_emptied_volumes();
     planner.order();
-    let Planner { drafts, held, blocked, .. } = planner;
-    let steps = drafts.into_steps();
+    let Planner { drafts, held, blocked, findings, .. } = planner;
+    let mut steps = drafts.into_steps();
+    if findings.iter().any(|finding| finding.effect == RuleEffect::Refuse) {
+        steps.clear();
+    }
+    let away = away::predict(&changes, observed, &steps, past);
     let title = match &desired.instance {
         None => desired.project.to_string(),
         Some(instance) => format!("{} · {instance}", desired.project),
@@ -57,7 +66,7 @@ pub fn plan(
     let intent = record::intent(desired, observed, &changes, &steps, policy);
     let recorded = observed.record.clone();
     let engine = observed.engine.clone();
-    Plan { title, engine, changes, steps, held, blocked, intent, recorded }
+    Plan { title, engine, changes, steps, held, blocked, findings, away, intent, recorded }
 }
 
 pub(super) struct Planner<'a> {
@@ -68,6 +77,7 @@ pub(super) struct Planner<'a> {
     pub(super) keyring: &'a Keyring,
     pub(super) drafts: Drafts,
     pub(super) held: Vec<Held>,
+    pub(super) findings: Vec<Finding>,
     /// Held resources on which nothing can be built.
     pub(super) unusable: BTreeSet<ResourceId>,
     pub(super) blocked: BTreeMap<ResourceId, String>,
@@ -314,7 +324,7 @@ impl<'a> Planner<'a> {
     pub(super) fn keeper(&self, wanted: &Container) -> Option<&'a SeenContainer> {
         let id = ResourceId::Container(wanted.name.clone());
         let by_id = |id: &str| self.observed.containers.iter().find(|seen| seen.id == id);
-        match self.changes.get(&id) {
+        match self.changes.get(&id).or_else(|| self.changes.left_out(&id)) {
             Some(change) if change.action == Action::Conflict => None,
             Some(change) => by_id(&change.subject.as_ref()?.id),
             None => self

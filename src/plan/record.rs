@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Applied as Done, Op, Outcome, Plan, Policy, Release, Step, Verb};
 use crate::{
     desired::{Class, Desired, Field, Fields, Phase, Resource},
-    diff::{Action, Changes, Effect, FieldChange, effect, job_digest},
+    diff::{Action, Changes, Effect, FieldChange, LeftOut, effect, job_digest},
     model::{Keyring, ResourceId},
     observed::{Applied, Observed, Record, label},
 };
@@ -55,8 +55,10 @@ pub(super) fn intent(
     record.resources.extend(changes.unchanged.iter().cloned());
     record.suspended = suspended(desired);
     record.adopted.extend(policy.allow.iter().filter_map(|release| match release {
-        Release { verb: Verb::Adopt, id } => Some(id.clone()),
-        Release { verb: Verb::Remove | Verb::Replace, .. } => None,
+        Release::Change { verb: Verb::Adopt, id } if changes.left_out(id).is_none() => {
+            Some(id.clone())
+        }
+        Release::Change { .. } | Release::Policy(_) => None,
     }));
     for step in steps {
         match &step.op {
@@ -178,15 +180,23 @@ pub fn record_after(desired: &Desired, plan: &Plan, done: &Done, keyring: &Keyri
             Resource::Image(_) | Resource::Network(_) | Resource::Volume(_) => {}
         }
     }
-    let wanted = |id: &ResourceId| desired.resources.contains_key(id);
+    // What was left out is remembered as it was: it has not gone.
+    let changes = &plan.changes;
+    let wanted =
+        |id: &ResourceId| desired.resources.contains_key(id) || changes.left_out(id).is_some();
+    let leaves = |left: &LeftOut| left.change.action == Action::Remove;
+    let all_went = !changes.left_out.iter().any(leaves);
     // What was inside a service that is gone went with it, or lies in its volume.
     let services: BTreeSet<_> = desired.containers().map(|container| &container.service).collect();
     record.resources.retain(|id| match id {
-        ResourceId::Inner(inner) => wanted(id) || services.contains(&inner.service),
+        ResourceId::Inner(inner) => wanted(id) || services.contains(&inner.service) || !all_went,
         _ => true,
     });
     record.in_place.retain(|id, _| wanted(id));
-    record.loaded.retain(|id, _| wanted(id));
+    record.loaded.retain(|id, _| match id {
+        ResourceId::Files(name) => wanted(id) || wanted(&ResourceId::Container(name.clone())),
+        _ => wanted(id),
+    });
     record.jobs.retain(|id, _| wanted(id));
     record.adopted.retain(wanted);
     record

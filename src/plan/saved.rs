@@ -41,6 +41,9 @@ pub struct Saved {
     /// The services it is about; all when empty.
     #[serde(default)]
     pub targets: Vec<String>,
+    /// The share of what is there that may be removed, as with `--refuse-over`.
+    #[serde(default)]
+    pub refuse_over: Option<String>,
     /// What it does to what.
     pub gist: Gist,
     /// The plan as text, with colours.
@@ -432,6 +435,7 @@ mod tests {
             nself: "0.1.0".into(),
             allow: Vec::new(),
             targets: Vec::new(),
+            refuse_over: None,
             gist,
             text: "a plan\n".into(),
             markdown: String::new(),

@@ -22,6 +22,8 @@ pub enum Ending {
     Done,
     /// All else is done, and something is held.
     Held,
+    /// A policy refuses it, and nothing was done.
+    Refused,
     /// Steps are left to do although none failed.
     Unsettled,
     /// The person stopped it.
@@ -44,6 +46,9 @@ pub fn ending(report: &Report) -> Ending {
         ending = ending.max(worst);
     }
     let rest = &report.rest;
+    if rest.is_refused() {
+        ending = ending.max(Ending::Refused);
+    }
     if !rest.steps.is_empty() {
         ending = ending.max(Ending::Unsettled);
     }
@@ -57,6 +62,9 @@ pub fn ending(report: &Report) -> Ending {
 /// `exit` is the code the program is about to end with.
 pub fn outcome(report: &Report, exit: u8, style: Style) -> String {
     let ending = ending(report);
+    if ending == Ending::Refused && report.passes.is_empty() {
+        return format!("nothing was done: a policy refuses it. Exit {exit}.\n");
+    }
     let mut out: String =
         report.passes.iter().map(|(plan, applied)| failures(plan, applied, style)).collect();
     if matches!(ending, Ending::Done | Ending::Held) {
@@ -107,7 +115,7 @@ fn returned_to(report: &Report, style: Style) -> String {
                     kept.join(", ")
                 )
             }
-            Ending::Unsettled | Ending::Interrupted | Ending::Failed => {
+            Ending::Refused | Ending::Unsettled | Ending::Interrupted | Ending::Failed => {
                 let passes = report.passes.iter();
                 let failed: String =
                     passes.map(|(plan, applied)| failures(plan, applied, style)).collect();
@@ -156,6 +164,7 @@ fn counts(report: &Report, ending: Ending, style: Style) -> String {
             line += &format!("; still to do: {}. Go on with {again}", Summary::of(&report.rest));
         }
         Ending::Interrupted => line += &format!("; stopped as asked. Go on with {again}"),
+        Ending::Refused => line += "; a policy refuses the rest",
         Ending::Nothing | Ending::Done | Ending::Failed => {}
     }
     line + "."

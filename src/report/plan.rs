@@ -1,9 +1,12 @@
 //! A plan as people read it.
 
+use std::collections::BTreeSet;
+
 use crate::{
-    diff::{Action, Change, Effect, Mover},
-    model::ResourceId,
-    plan::{Held, Op, Plan},
+    desired::RuleEffect,
+    diff::{Action, Change, Effect, LeftOut, Mover},
+    model::{ResourceId, ServiceName},
+    plan::{Away, Finding, Held, Op, Plan, Release},
 };
 
 use super::{
@@ -21,8 +24,11 @@ const WIDEST_ID: usize = 40;
 pub fn plan(plan: &Plan, looked_ms: u64, style: Style) -> String {
     let looked_at = count(plan.changes.looked_at(), "resource");
     if plan.is_empty() && plan.changes.changes.is_empty() {
-        let line = format!("{} · {looked_at} · nothing to do\n", plan.title);
-        return line + &notes(plan, style);
+        let targets: Vec<&str> = plan.changes.targets.iter().map(ServiceName::as_str).collect();
+        let whom =
+            if targets.is_empty() { String::new() } else { format!(" for {}", targets.join(", ")) };
+        let line = format!("{} · {looked_at} · nothing to do{whom}\n", plan.title);
+        return line + &left_out(plan, style) + &notes(plan, style);
     }
     let mut out = header(plan, &format!("{looked_at} looked at in {}", took(looked_ms)), style);
     out.push('\n');
@@ -38,7 +44,8 @@ pub fn plan(plan: &Plan, looked_ms: u64, style: Style) -> String {
         out += &leftovers(change);
     }
     for (id, (verdict, why)) in followers {
-        out += &line(id, verdict, &joined(&[verdict.word(), why]), width, style);
+        let away = away(plan, id);
+        out += &line(id, verdict, &joined(&[verdict.word(), &away, why]), width, style);
     }
     // A hold on something that did not change by itself, such as a volume nobody wants any more.
     let known = |held: &&Held| plan.changes.get(&held.id).is_none();
@@ -46,10 +53,14 @@ pub fn plan(plan: &Plan, looked_ms: u64, style: Style) -> String {
         out += &line(&one.id, Verdict::Held, &stake(&one.what, style), width, style);
         out += &held(plan, &one.id, style);
     }
+    out += &left_out(plan, style);
     out += &notes(plan, style);
     out.push('\n');
     let summary = Summary::of(plan).to_string();
-    let nothing = plan.is_empty().then(|| "nothing to do now".to_owned());
+    let nothing = match () {
+        () if plan.is_refused() => Some("refused: nothing is done".to_owned()),
+        () => plan.is_empty().then(|| "nothing to do now".to_owned()),
+    };
     let parts: Vec<String> =
         nothing.into_iter().chain(summary.split(" · ").map(str::to_owned)).collect();
     out += &dotted(&parts, style.width);
@@ -128,11 +139,34 @@ fn effect(plan: &Plan, change: &Change, verdict: Verdict, style: Style) -> Strin
             };
             let risk = change.action == Action::Change(Effect::DataAtRisk);
             let risk = if risk { style.paint(Tone::Risk, "DATA AT RISK") } else { String::new() };
-            joined(&[order, &risk, if change.fields.is_empty() { &reason } else { "" }, mover])
+            let away = away(plan, &change.id);
+            joined(&[
+                order,
+                &risk,
+                &away,
+                if change.fields.is_empty() { &reason } else { "" },
+                mover,
+            ])
         }
         Verdict::Restart | Verdict::Reload | Verdict::InPlace | Verdict::Start | Verdict::Stop => {
-            joined(&[verdict.word(), if change.fields.is_empty() { &reason } else { "" }, mover])
+            let away = away(plan, &change.id);
+            joined(&[
+                verdict.word(),
+                &away,
+                if change.fields.is_empty() { &reason } else { "" },
+                mover,
+            ])
         }
+    }
+}
+
+/// Returns how long something that runs is going to be away; nothing where nothing runs.
+fn away(plan: &Plan, id: &ResourceId) -> String {
+    match plan.away.get(id) {
+        None => String::new(),
+        Some(Away::Not) => "away 0 s".to_owned(),
+        Some(Away::About(millis)) => format!("away ~{}", took(millis.0)),
+        Some(Away::Unknown) => "away: not known yet".to_owned(),
     }
 }
 
@@ -166,11 +200,52 @@ fn leftovers(change: &Change) -> String {
     change.leftovers.iter().map(|leftover| line(&leftover.name)).collect()
 }
 
+/// Says what stays as it is because nobody asked for it.
+fn left_out(plan: &Plan, style: Style) -> String {
+    let left_out = &plan.changes.left_out;
+    if left_out.is_empty() {
+        return String::new();
+    }
+    let whose = |left: &LeftOut| {
+        let service = left.service.as_ref().map(ToString::to_string);
+        service.unwrap_or_else(|| left.change.id.to_string())
+    };
+    let names: BTreeSet<String> = left_out.iter().map(whose).collect();
+    let names: Vec<String> = names.iter().map(|name| clean(name)).collect();
+    let (number, command) = (count(left_out.len(), "change"), style.suggest("nself plan"));
+    let shows = if left_out.len() == 1 { "shows it" } else { "shows them" };
+    format!("  left out: {number} of {} ({command} {shows})\n", names.join(", "))
+}
+
+/// Says what is against a policy, beyond what stands at a held change.
+fn findings(plan: &Plan, style: Style) -> String {
+    let mut out = String::new();
+    for finding in &plan.findings {
+        let Finding { policy, effect, id, why, origin, rule } = finding;
+        let release = Release::Policy(policy.clone());
+        let is_said = |held: &Held| held.release == release && Some(&held.id) == id.as_ref();
+        if plan.held.iter().any(is_said) {
+            continue;
+        }
+        let word = match effect {
+            RuleEffect::Refuse => style.paint(Tone::Risk, "REFUSED"),
+            RuleEffect::Hold if id.is_none() => style.paint(Tone::Risk, "HELD"),
+            RuleEffect::Hold | RuleEffect::Warn => style.paint(Tone::Dim, "note"),
+        };
+        let whom = id.as_ref().map_or_else(String::new, |id| format!("{id}: "));
+        let place = origin.as_ref().map_or_else(String::new, |at| format!(", {}", at.brief()));
+        let text = clean(&format!("{whom}{why}{place}"));
+        out += &format!("  {word} by policy {policy} ({}): {text}\n", rule.brief());
+    }
+    out
+}
+
 fn notes(plan: &Plan, style: Style) -> String {
     let line = |id: &ResourceId, text: &str| {
         format!("  {} {id}: {}\n", style.paint(Tone::Dim, "note"), clean(text))
     };
-    plan.changes.notes.iter().map(|note| line(&note.id, &note.text)).collect()
+    let notes: String = plan.changes.notes.iter().map(|note| line(&note.id, &note.text)).collect();
+    notes + &findings(plan, style)
 }
 
 fn joined(parts: &[&str]) -> String {

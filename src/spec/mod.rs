@@ -9,6 +9,7 @@ mod external;
 mod overlay;
 mod parse;
 mod place;
+mod policy;
 mod read;
 mod schema;
 mod service;
@@ -19,6 +20,8 @@ mod variable;
 
 pub use parse::{Input, Parsed, environments, parse};
 pub use place::{Address, Domain, HostAddress, Publish, RouteName};
+pub(crate) use policy::REFUSE_OVER;
+pub use policy::{Amount, Denied, PolicyRule, Required, RuleEffect};
 pub use read::Source;
 pub use schema::schema;
 pub(crate) use service::GATEWAY;
@@ -36,7 +39,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use crate::{
     catalog,
     model::{
-        Instance, Origin, ProjectName, SecretName, ServiceName, VariableName, decode::Sourced,
+        Instance, Origin, ProjectName, SecretName, ServiceName, Share, VariableName,
+        decode::Sourced,
     },
 };
 
@@ -73,6 +77,10 @@ pub struct Spec {
     pub secrets: BTreeMap<SecretName, SecretRule>,
     /// What is not compared.
     pub ignore: Vec<IgnoreRule>,
+    /// What is never to run, always to be had, and how much may change at once.
+    pub policies: Vec<PolicyRule>,
+    /// The share of what is there that may be removed without a word.
+    pub refuse_over: Option<Sourced<Share>>,
     /// Where values stood that an environment replaced.
     pub overridden: Overridden,
 }

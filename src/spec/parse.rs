@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    Domain, Gateway, IgnoreRule, Images, Overridden, Project, SecretRule, Source, Spec, Variable,
-    check, overlay, service::Services, variable,
+    Domain, Gateway, IgnoreRule, Images, Overridden, PolicyRule, Project, SecretRule, Source, Spec,
+    Variable, check, overlay, service::Services, variable,
 };
 use crate::model::{
     Diagnostic, Instance, Origin, ProjectName, SecretName, Severity, VariableName,
@@ -34,7 +34,7 @@ pub struct Parsed {
 }
 
 /// The keys of a file.
-pub(super) const KEYS: [&str; 10] = [
+pub(super) const KEYS: [&str; 11] = [
     "project",
     "services",
     "gateway",
@@ -42,6 +42,7 @@ pub(super) const KEYS: [&str; 10] = [
     "variables",
     "secrets",
     "ignore",
+    "policy",
     "environments",
     "engine",
     "production",
@@ -101,7 +102,7 @@ fn read(input: &Input, problems: &mut Vec<Diagnostic>) -> Option<Spec> {
         domain,
         production: optional(&root, "production", problems).unwrap_or(false),
         environment: input.environment.clone(),
-        instance: project.and_then(|project| project.instance),
+        instance: project.as_ref().and_then(|project| project.instance.clone()),
         engine: optional(&root, "engine", problems),
         services: services.read,
         gateway: table(&root, "gateway", Gateway::decode_keys, problems)?,
@@ -111,6 +112,8 @@ fn read(input: &Input, problems: &mut Vec<Diagnostic>) -> Option<Spec> {
         secrets: optional::<BTreeMap<SecretName, SecretRule>>(&root, "secrets", problems)
             .unwrap_or_default(),
         ignore: optional::<Vec<IgnoreRule>>(&root, "ignore", problems).unwrap_or_default(),
+        policies: optional::<Vec<PolicyRule>>(&root, "policy", problems).unwrap_or_default(),
+        refuse_over: project.and_then(|project| project.refuse_over),
         overridden,
     };
     check::check(&spec, &services.broken, problems);

@@ -6,8 +6,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    Gateway, IgnoreRule, Images, Project, SecretRule, Settings, Variable, service::choosable,
-    template::RESERVED,
+    Gateway, IgnoreRule, Images, PolicyRule, Project, SecretRule, Settings, Variable,
+    service::choosable, template::RESERVED,
 };
 use crate::{
     catalog::{Kind, Options},
@@ -74,6 +74,7 @@ fn root(need: Need) -> Value {
             "variables": map(&table(Variable::keys(), need)),
             "secrets": map(&table(SecretRule::keys(), need)),
             "ignore": { "type": "array", "items": table(IgnoreRule::keys(), Need::Whole) },
+            "policy": { "type": "array", "items": table(PolicyRule::keys(), Need::Whole) },
             "engine": {
                 "description": "The engine's address, such as \"tcp://203.0.113.7:2375\".",
                 "type": "string",

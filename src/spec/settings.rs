@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     model::{
-        ByteSize, Cpus, Diagnostic, ImageRef, Instance, Millis, ProjectName, ServiceName,
+        ByteSize, Cpus, Diagnostic, ImageRef, Instance, Millis, ProjectName, ServiceName, Share,
         decode::{Decode, Node, NodeValue, Shape, Sourced},
     },
     table, words,
@@ -25,6 +25,8 @@ table! {
         pub domain: Option<Sourced<Domain>>,
         /// Lets this environment live beside others on the same engine under names of its own.
         pub instance: Option<Instance>,
+        /// Hold all removals when more than this share of the project would go at once. Default: none; in production "50%" of four resources or more.
+        pub refuse_over: Option<Sourced<Share>>,
     }
 }
 

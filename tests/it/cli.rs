@@ -93,7 +93,7 @@ fn help_of_everything() {
 #[test]
 fn topics_are_pages() {
     let folder = empty();
-    for topic in ["exit-codes", "engine", "allow", "environment"] {
+    for topic in ["exit-codes", "engine", "allow", "environment", "policy"] {
         let ended = run(&folder, &format!("help {topic}"));
         assert_eq!(ended.code, 0);
         assert_snapshot!(format!("topic-{topic}"), ended.out);

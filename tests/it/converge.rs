@@ -30,17 +30,17 @@ pub(crate) async fn pass_over<E: Engine>(
 ) -> Result<Plan, Error> {
     let keyring = keyring();
     let mut desired = desired.clone();
-    let brief = Brief { goal: &Goal::Converge, keyring: &keyring, policy, contents: false };
+    let brief = Brief::new(&Goal::Converge, &keyring, policy);
     let (_, plan) = pass::look(engine, &mut desired, &brief).await?;
     let cancel = CancellationToken::new();
     let (_, rest) = pass::converge(engine, &mut desired, plan, &brief, &|_, _| {}, &cancel).await?;
     Ok(rest)
 }
 
-async fn plan_of<E: Observe>(engine: &E, desired: &Desired, policy: &Policy) -> Plan {
+pub(crate) async fn plan_of<E: Observe>(engine: &E, desired: &Desired, policy: &Policy) -> Plan {
     let mut desired = desired.clone();
     let keyring = keyring();
-    let brief = Brief { goal: &Goal::Converge, keyring: &keyring, policy, contents: false };
+    let brief = Brief::new(&Goal::Converge, &keyring, policy);
     pass::look(engine, &mut desired, &brief).await.unwrap().1
 }
 
@@ -57,14 +57,14 @@ pub(crate) fn everything(desired: &Desired, world: &World) -> Policy {
     let inner = inner.flat_map(|record| record.resources);
     for id in volumes.chain(inner).chain(desired.resources.keys().cloned()) {
         for verb in [Verb::Remove, Verb::Replace, Verb::Adopt] {
-            allow.insert(Release { verb, id: id.clone() });
+            allow.insert(Release::Change { verb, id: id.clone() });
         }
     }
     Policy { allow }
 }
 
 /// What counts of a world in the end: not ids and times, but what runs where with what.
-fn picture(world: &World) -> BTreeMap<String, String> {
+pub(crate) fn picture(world: &World) -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
     for container in world.containers.values() {
         let seen = &container.seen;
@@ -440,7 +440,7 @@ proptest! {
     }
 }
 
-fn sim() -> Sim {
+pub(crate) fn sim() -> Sim {
     let sim = Sim::default();
     sim.unlock(&keyring());
     sim

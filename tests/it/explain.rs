@@ -23,6 +23,7 @@ fn every_value_has_an_origin() {
         "redis.image",
         "gateway",
         "project",
+        "policy",
         "volume/shop-prod-postgres-data",
         "container/shop-prod-gateway",
         "apii.env",

@@ -13,6 +13,7 @@ mod file;
 mod full;
 mod odd;
 mod output;
+mod part;
 mod port;
 mod saved;
 mod scene;

@@ -10,6 +10,7 @@
     reason = "tests fail by panicking, and may use the machine they run on"
 )]
 
+mod away;
 mod case;
 mod cli;
 mod compile;
@@ -23,6 +24,7 @@ mod hostile;
 mod plan;
 mod report;
 mod spec;
+mod targets;
 mod tidy;
 mod walk;
 mod world;

@@ -3,15 +3,15 @@
 //!
 //! A world is simulated; `world.rs` of that engine says what can be done to it.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeSet, fmt::Write as _};
 
 use nself::{
     controller::pass::{self, Brief, Goal},
     desired::{Desired, Facts, Path},
     engine::{Engine as _, sim::Sim},
-    model::{Digest, Keyring, SecretName, Sensitive},
+    model::{Digest, Keyring, Millis, SecretName, Sensitive, ServiceName},
     observed::State,
-    plan::{Plan, Policy},
+    plan::{Past, Plan, Policy},
     report::{self, Style},
     spec::{Input, Source, parse},
 };
@@ -30,16 +30,19 @@ async fn plans_read_like_this() {
             apply(&sim, &before).await;
         }
         let text = now.main.text().into_owned();
-        for deed in text.lines().filter_map(|line| line.strip_prefix("# did: ")) {
+        for deed in header(&text, "did") {
             happen(&sim, deed);
         }
         let mut desired = compile(&now);
         let keyring = keyring(&desired);
-        let policy = policy(&text);
-        let plan = look(&sim, &mut desired, &keyring, &policy).await;
+        let asked = Asked::read(&text);
+        if let Some(share) = header(&text, "refuse-over").next() {
+            desired.refuse_over(share.parse().unwrap());
+        }
+        let plan = look(&sim, &mut desired, &keyring, &asked).await;
         let shown = report::plan(&plan, 0, Style::plain()) + &steps(&plan);
         // What is planned is possible, and then there is nothing left but what is held.
-        let rest = converge(&sim, &mut desired, plan, &keyring, &policy).await;
+        let rest = converge(&sim, &mut desired, plan, &keyring, &asked).await;
         assert!(rest.steps.is_empty(), "{}: {:#?}", path.display(), rest.changes);
         if let Err(why) = std::panic::catch_unwind(|| {
             let name = path.file_stem().unwrap().to_str().unwrap();
@@ -68,15 +71,42 @@ fn keyring(desired: &Desired) -> Keyring {
     Keyring::new(Some(Sensitive::new("key")), desired.secrets.keys().map(value).collect())
 }
 
-fn policy(text: &str) -> Policy {
-    let releases = text.lines().filter_map(|line| line.strip_prefix("# allow: "));
-    Policy { allow: releases.map(|release| release.parse().unwrap()).collect() }
+/// What a person asks of an apply: `# allow: RELEASE`, `# target: SERVICE`, and what past ones took:
+/// `# past: RESOURCE MILLISECONDS…`.
+#[derive(Default)]
+struct Asked {
+    policy: Policy,
+    targets: BTreeSet<ServiceName>,
+    past: Past,
 }
 
-async fn look(sim: &Sim, desired: &mut Desired, keyring: &Keyring, policy: &Policy) -> Plan {
+impl Asked {
+    fn read(text: &str) -> Self {
+        let allow = header(text, "allow").map(|release| release.parse().unwrap()).collect();
+        let targets = header(text, "target").map(|name| name.parse().unwrap()).collect();
+        let past = header(text, "past").map(|line| {
+            let (id, times) = line.split_once(' ').unwrap();
+            let times = times.split(' ').map(|time| Millis(time.parse().unwrap()));
+            (id.parse().unwrap(), times.collect())
+        });
+        Self { policy: Policy { allow }, targets, past: Past(past.collect()) }
+    }
+
+    fn brief<'a>(&'a self, keyring: &'a Keyring) -> Brief<'a> {
+        let Self { policy, targets, past } = self;
+        Brief { targets, past, ..Brief::new(&Goal::Converge, keyring, policy) }
+    }
+}
+
+/// Returns what stands behind `# KEY: ` in a case.
+fn header<'a>(text: &'a str, key: &str) -> impl Iterator<Item = &'a str> {
+    let start = format!("# {key}: ");
+    text.lines().filter_map(move |line| line.strip_prefix(&start))
+}
+
+async fn look(sim: &Sim, desired: &mut Desired, keyring: &Keyring, asked: &Asked) -> Plan {
     sim.unlock(keyring);
-    let brief = Brief { goal: &Goal::Converge, keyring, policy, contents: false };
-    pass::look(sim, desired, &brief).await.unwrap().1
+    pass::look(sim, desired, &asked.brief(keyring)).await.unwrap().1
 }
 
 async fn converge(
@@ -84,18 +114,18 @@ async fn converge(
     desired: &mut Desired,
     plan: Plan,
     keyring: &Keyring,
-    policy: &Policy,
+    asked: &Asked,
 ) -> Plan {
-    let brief = Brief { goal: &Goal::Converge, keyring, policy, contents: false };
     let cancel = CancellationToken::new();
+    let brief = asked.brief(keyring);
     pass::converge(sim, desired, plan, &brief, &|_, _| {}, &cancel).await.unwrap().1
 }
 
 async fn apply(sim: &Sim, input: &Input) {
     let mut desired = compile(input);
     let keyring = keyring(&desired);
-    let plan = look(sim, &mut desired, &keyring, &Policy::default()).await;
-    let rest = converge(sim, &mut desired, plan, &keyring, &Policy::default()).await;
+    let plan = look(sim, &mut desired, &keyring, &Asked::default()).await;
+    let rest = converge(sim, &mut desired, plan, &keyring, &Asked::default()).await;
     assert!(rest.is_empty(), "{:#?}", rest.changes);
 }
 

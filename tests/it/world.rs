@@ -87,6 +87,7 @@ impl Project {
             after: BTreeMap::new(),
             origins: BTreeMap::new(),
             ignore: Vec::new(),
+            rules: Vec::new(),
             secrets: BTreeMap::new(),
             urls: Vec::new(),
         };

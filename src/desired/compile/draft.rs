@@ -34,6 +34,7 @@ impl<'a> Draft<'a> {
             after: BTreeMap::new(),
             origins: BTreeMap::new(),
             ignore: Vec::new(),
+            rules: Vec::new(),
             secrets: BTreeMap::new(),
             urls: Vec::new(),
         };

@@ -6,6 +6,7 @@
 mod draft;
 mod gateway;
 mod image;
+mod rule;
 mod service;
 mod settings;
 
@@ -43,6 +44,7 @@ pub fn compile(spec: &Spec, facts: &Facts) -> Result<Compiled, Vec<Diagnostic>> 
     draft.connect();
     let Draft { mut desired, mut problems, .. } = draft;
     desired.ignore = ignore(spec, facts, &mut problems);
+    desired.rules = rule::rules(spec);
     desired.secrets = secrets(spec, &desired);
     if let Err(cycle) = desired.order() {
         let path: Vec<_> = cycle.iter().map(ToString::to_string).collect();

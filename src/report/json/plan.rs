@@ -8,9 +8,9 @@ use super::change::{PlannedResource, ResourceChange, steps};
 use crate::{
     controller::Pass,
     desired::Fields,
-    diff::{Action, Change, FieldChange, Mover},
+    diff::{Action, Change, FieldChange, LeftOut, Mover},
     model::{Origin, ResourceId},
-    plan::Plan,
+    plan::{Away, Finding, Plan},
     report::{
         field, step,
         value::shown,
@@ -62,6 +62,10 @@ struct Own {
     changes: BTreeMap<String, OwnChange>,
     held: Vec<HeldJson>,
     blocked: BTreeMap<String, String>,
+    refused: bool,
+    policy: Vec<FindingJson>,
+    targets: Vec<String>,
+    left_out: Vec<LeftOutJson>,
     notes: Vec<NoteJson>,
     steps: Vec<StepJson>,
 }
@@ -83,6 +87,9 @@ struct OwnChange {
     fields: Vec<FieldJson>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     leftovers: Vec<String>,
+    /// How long it is going to be away; `null` for not known yet, absent where nothing runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    away_ms: Option<serde_json::Value>,
 }
 
 #[derive(Serialize)]
@@ -112,6 +119,24 @@ struct HeldJson {
     address: String,
     what: String,
     allow: String,
+}
+
+#[derive(Serialize)]
+struct FindingJson {
+    policy: String,
+    effect: &'static str,
+    address: Option<String>,
+    why: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origin: Option<OriginJson>,
+    rule: OriginJson,
+}
+
+#[derive(Serialize)]
+struct LeftOutJson {
+    address: String,
+    service: Option<String>,
+    reason: String,
 }
 
 #[derive(Serialize)]
@@ -153,7 +178,7 @@ pub fn plan(pass: &Pass) -> String {
     super::text(&PlanJson {
         format_version: FORMAT_VERSION,
         applyable: !plan.steps.is_empty(),
-        complete: deferred.is_empty(),
+        complete: deferred.is_empty() && plan.changes.left_out.is_empty() && !plan.is_refused(),
         errored: false,
         planned_values: planned(pass),
         resource_drift: drifted(pass),
@@ -199,6 +224,8 @@ fn only_drift(plan: &Plan) -> Plan {
     plan.steps.retain(|step| moved.contains(&step.group));
     plan.held.retain(|held| moved.contains(&held.id));
     plan.blocked.retain(|id, _| moved.contains(id));
+    plan.findings.clear();
+    plan.away.clear();
     plan
 }
 
@@ -237,6 +264,7 @@ fn own(plan: &Plan, looked_ms: u64) -> Own {
             mover: None,
             fields: Vec::new(),
             leftovers: Vec::new(),
+            away_ms: away(plan, id),
         };
         changes.insert(id.to_string(), follower);
     }
@@ -253,6 +281,10 @@ fn own(plan: &Plan, looked_ms: u64) -> Own {
         changes,
         held: plan.held.iter().map(HeldJson::of).collect(),
         blocked: plan.blocked.iter().map(|(id, why)| (id.to_string(), why.clone())).collect(),
+        refused: plan.is_refused(),
+        policy: plan.findings.iter().map(FindingJson::of).collect(),
+        targets: plan.changes.targets.iter().map(ToString::to_string).collect(),
+        left_out: plan.changes.left_out.iter().map(LeftOutJson::of).collect(),
         notes: plan
             .changes
             .notes
@@ -269,6 +301,39 @@ fn own(plan: &Plan, looked_ms: u64) -> Own {
                 after: one.after.iter().copied().collect(),
             })
             .collect(),
+    }
+}
+
+fn away(plan: &Plan, id: &ResourceId) -> Option<serde_json::Value> {
+    plan.away.get(id).map(|away| match away {
+        Away::Not => 0.into(),
+        Away::About(millis) => millis.0.into(),
+        Away::Unknown => serde_json::Value::Null,
+    })
+}
+
+impl FindingJson {
+    fn of(finding: &Finding) -> Self {
+        let Finding { policy, effect, id, why, origin, rule } = finding;
+        Self {
+            policy: policy.to_string(),
+            effect: effect.word(),
+            address: id.as_ref().map(ToString::to_string),
+            why: why.clone(),
+            origin: origin.as_ref().map(OriginJson::of),
+            rule: OriginJson::of(rule),
+        }
+    }
+}
+
+impl LeftOutJson {
+    fn of(left: &LeftOut) -> Self {
+        let LeftOut { change, service } = left;
+        let fields: Vec<String> = change.fields.iter().map(|one| one.path.to_string()).collect();
+        let differs = || format!("{} differs", fields.join(", "));
+        let reason = if fields.is_empty() { change.reason.clone() } else { differs() };
+        let service = service.as_ref().map(ToString::to_string);
+        Self { address: change.id.to_string(), service, reason }
     }
 }
 
@@ -289,6 +354,7 @@ fn own_change(plan: &Plan, change: &Change) -> (String, OwnChange) {
         mover: change.mover.map(field::mover),
         fields: change.fields.iter().map(FieldJson::of).collect(),
         leftovers: change.leftovers.iter().map(|leftover| leftover.name.clone()).collect(),
+        away_ms: away(plan, &change.id),
     };
     (change.id.to_string(), own)
 }

@@ -119,6 +119,7 @@ pub fn applied(report: &Report, exit: u8) -> String {
             Ending::Nothing => "nothing",
             Ending::Done => "done",
             Ending::Held => "held",
+            Ending::Refused => "refused",
             Ending::Unsettled => "unsettled",
             Ending::Interrupted => "interrupted",
             Ending::Failed => "failed",

@@ -4,6 +4,7 @@
 
 mod address;
 mod health;
+mod policy;
 mod reference;
 mod service;
 
@@ -22,6 +23,7 @@ pub(super) fn check(spec: &Spec, broken: &BTreeSet<ServiceName>, problems: &mut 
     address::check(spec, problems);
     ignore(spec, broken, problems);
     secrets(spec, broken, problems);
+    policy::check(spec, broken, problems);
 }
 
 fn ignore(spec: &Spec, broken: &BTreeSet<ServiceName>, problems: &mut Vec<Diagnostic>) {

@@ -132,7 +132,7 @@ fn a_broken_configuration_is_not_used(stage: &Stage) {
     files.files.get_mut("nginx.conf").unwrap().content = Text::plain("events {} nonsense;\n");
 
     let (keyring, policy) = (&project.keyring, &Policy::default());
-    let brief = Brief { goal: &Goal::Converge, keyring, policy, contents: false };
+    let brief = Brief::new(&Goal::Converge, keyring, policy);
     let (_, plan) = stage.block_on(pass::look(&engine, &mut desired, &brief)).unwrap();
     let cancel = CancellationToken::new();
     let converged = pass::converge(&engine, &mut desired, plan, &brief, &|_, _| {}, &cancel);

@@ -142,8 +142,8 @@ impl Stage {
     pub(crate) fn look(&self, socket: &str, without_vault: bool) -> Pass {
         let project = self.load();
         let engine = ReadOnly::new(self.engine_at(socket, &project));
-        let policy = Policy::default();
-        let planned = controller::plan(&engine, &project, &policy, without_vault);
+        let options = Options::default();
+        let planned = controller::plan(&engine, &project, &options, without_vault);
         self.block_on(planned).unwrap_or_else(|error| panic!("{error:?}"))
     }
 

@@ -9,7 +9,7 @@ use crate::docker::stage::{BASE, docker, try_docker};
 const ENGINE: &str = "unix:///var/run/docker.sock";
 
 /// Takes away what a test made, whatever became of it.
-struct Gone(String);
+pub(super) struct Gone(pub(super) String);
 
 impl Drop for Gone {
     fn drop(&mut self) {

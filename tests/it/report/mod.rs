@@ -73,7 +73,7 @@ fn a_conflict_and_what_waits_for_it() {
     plan.held.push(Held {
         id: database.clone(),
         what: "a container that is not ours has this name".into(),
-        release: Release { verb: Verb::Replace, id: database.clone() },
+        release: Release::Change { verb: Verb::Replace, id: database.clone() },
     });
     plan.blocked.insert(api, format!("needs {database}, which is held"));
     assert_snapshot!(report::plan(&plan, 41, Style::plain()));

@@ -45,6 +45,8 @@ pub(crate) fn empty() -> Plan {
         steps: Vec::new(),
         held: Vec::new(),
         blocked: BTreeMap::new(),
+        findings: Vec::new(),
+        away: BTreeMap::new(),
         intent: Record::default(),
         recorded: Some(Record { generation: 12, ..Record::default() }),
     }
@@ -123,7 +125,7 @@ pub(crate) fn busy() -> Plan {
     plan.held.push(Held {
         id: volume.clone(),
         what: "would delete it with all that is in it".into(),
-        release: Release { verb: Verb::Remove, id: volume },
+        release: Release::Change { verb: Verb::Remove, id: volume },
     });
     let image = "postgres:17.6".parse::<nself::model::ImageRef>().unwrap();
     let pull = Op::Pull { from: image.through("registry.internal:5000"), image };
@@ -162,6 +164,7 @@ pub(crate) fn desired() -> Desired {
         after: BTreeMap::new(),
         origins: BTreeMap::new(),
         ignore: Vec::new(),
+        rules: Vec::new(),
         secrets: BTreeMap::new(),
         urls: vec![Url {
             service: ServiceName::new("mail").unwrap(),
@@ -202,7 +205,7 @@ pub(crate) fn failed() -> Report {
             (3, Outcome::Skipped(Some(2))),
         ]),
         returned: BTreeMap::from([(group, None)]),
-        interrupted: false,
+        ..Applied::default()
     };
     Report {
         passes: vec![(plan.clone(), applied)],
