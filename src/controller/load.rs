@@ -2,11 +2,12 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use super::Error;
+use super::{Error, remember};
 use crate::{
     desired::{self, Compiled, Facts, SecretNeed},
     history::{Configuration, Return, Run, Text},
     model::{Diagnostic, Digest, Instance, Keyring, ServiceName},
+    plan::Past,
     secret::Vault,
     source,
     spec::{self, Source, Spec},
@@ -38,6 +39,8 @@ pub struct Project {
     pub sources: Vec<Source>,
     /// The project's secrets as far as they exist.
     pub keyring: Keyring,
+    /// How long containers were away in past applies.
+    pub past: Past,
     /// Of a project as it was: what its build folders and certificates were then.
     pub recalled: Option<Recalled>,
 }
@@ -117,9 +120,11 @@ fn read(place: &Place, input: &spec::Input, recalled: Option<Recalled>) -> Resul
         warnings: parsed.warnings,
         sources,
         keyring: Keyring::default(),
+        past: Past::default(),
         recalled,
     };
     project.keyring = Vault::open(&project.vault_folder())?.keyring();
+    project.past = remember::past(&project);
     Ok(project)
 }
 

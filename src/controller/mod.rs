@@ -28,9 +28,9 @@ use crate::{
     cert,
     desired::{Compiled, Desired, Facts},
     engine::{self, Attempt, Engine, Holder, Lock, Observe},
-    model::{Diagnostic, Keyring, ServiceName, Share},
+    model::{Diagnostic, ServiceName, Share},
     observed::Observed,
-    plan::{Applied, Event, Gist, Past, Plan, Policy},
+    plan::{Applied, Event, Gist, Plan, Policy},
     secret::Vault,
 };
 
@@ -91,8 +91,6 @@ pub struct Options {
     pub targets: BTreeSet<ServiceName>,
     /// The share of what is there that may be removed without a word, instead of what the file says.
     pub refuse_over: Option<Share>,
-    /// How long containers were away in past applies.
-    pub past: Past,
 }
 
 /// A plan that was saved, as far as it matters whether it still holds.
@@ -110,10 +108,10 @@ impl Options {
         !self.destroy && self.goal.is_about_content()
     }
 
-    fn brief<'a>(&'a self, keyring: &'a Keyring) -> pass::Brief<'a> {
-        let Self { goal, policy, targets, past, .. } = self;
-        let contents = self.is_about_content();
-        pass::Brief { goal, keyring, policy, targets, past, contents }
+    fn brief<'a>(&'a self, project: &'a Project) -> pass::Brief<'a> {
+        let Self { goal, policy, targets, .. } = self;
+        let (keyring, past) = (&project.keyring, &project.past);
+        pass::Brief { goal, keyring, policy, targets, past, contents: self.is_about_content() }
     }
 }
 
@@ -250,7 +248,7 @@ async fn under_lock<E: Engine + Lock>(
         None
     });
     let Pass { mut desired, plan, .. } = pass;
-    let brief = options.brief(&project.keyring);
+    let brief = options.brief(project);
     let (passes, rest) = pass::converge(engine, &mut desired, plan, &brief, events, cancel).await?;
     let written = memory.map_or(Ok(()), |memory| memory.end(project, &passes, &rest));
     remarks.extend(written.err().map(unwritten));
@@ -293,7 +291,7 @@ async fn look<E: Observe>(engine: &E, project: &Project, options: &Options) -> R
     if options.destroy {
         desired = desired.emptied();
     }
-    let brief = options.brief(&project.keyring);
+    let brief = options.brief(project);
     let (observed, plan) = pass::look(engine, &mut desired, &brief).await?;
     let looked_ms = u64::try_from(now().duration_since(begin).as_millis()).unwrap_or(u64::MAX);
     Ok(Pass { facts, desired, observed, plan, looked_ms, warnings })

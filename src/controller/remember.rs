@@ -2,6 +2,8 @@
 //!
 //! An apply does not fail because it cannot be written down: that is said, and it goes on.
 
+use std::collections::BTreeMap;
+
 use crate::{
     desired::Facts,
     engine::Holder,
@@ -9,11 +11,15 @@ use crate::{
         self, Begun, ChangeEntry, Command, Configuration, Ended, FieldEntry, Found, History, Ran,
         StepEntry, Text,
     },
-    plan::{Applied, Gist, Outcome, Plan},
+    model::{Millis, ResourceId},
+    plan::{self, Absence, Applied, Gist, Outcome, Past, Plan},
     spec::Source,
 };
 
 use super::{Goal, Options, Pass, Project, milliseconds};
+
+/// How many applies are looked back on for how long containers are away.
+const LOOKED_BACK: usize = 50;
 
 /// An apply that is being written down.
 pub(super) struct Memory {
@@ -52,10 +58,26 @@ impl Memory {
                 .iter()
                 .flat_map(|(plan, applied)| steps(project, plan, applied))
                 .collect(),
-            away: [].into(),
+            away: passes.iter().flat_map(|(plan, applied)| away(plan, applied)).collect(),
         };
         self.history.end(self.number, &ended)
     }
+}
+
+/// Returns how long containers were away in past applies. What cannot be read tells nothing.
+pub(super) fn past(project: &Project) -> Past {
+    let runs = || {
+        let history = History::read(&project.vault_folder()).ok()??;
+        history.runs(project.place.environment.as_deref(), None, Some(LOOKED_BACK)).ok()
+    };
+    let mut past = Past::default();
+    let ended = runs().unwrap_or_default().into_iter().rev().filter_map(|run| run.ended);
+    for (id, away) in ended.flat_map(|ended| ended.away) {
+        if let Ok(id) = id.parse::<ResourceId>() {
+            past.0.entry(id).or_default().push(Millis(away));
+        }
+    }
+    past
 }
 
 fn begun(project: &Project, options: &Options, pass: &Pass) -> Begun {
@@ -143,6 +165,18 @@ fn steps(project: &Project, plan: &Plan, applied: &Applied) -> Vec<StepEntry> {
         Some(StepEntry { id: step.id, what: step.call, ran, because })
     };
     gist.into_iter().enumerate().filter_map(step).collect()
+}
+
+/// Returns how long each container was away until what was wanted was ready.
+fn away(plan: &Plan, applied: &Applied) -> BTreeMap<String, u64> {
+    let absences = plan::absences(plan, applied).into_iter();
+    absences
+        .filter_map(|(id, absence)| match absence {
+            Absence::Over(millis) => Some((id.to_string(), millis.0)),
+            // How long a return takes says nothing of how long a change does.
+            Absence::Undone(_) => None,
+        })
+        .collect()
 }
 
 fn found(passes: &[(Plan, Applied)], rest: &Plan) -> Found {

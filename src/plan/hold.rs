@@ -54,13 +54,6 @@ impl Planner<'_> {
         }
     }
 
-    /// Notes that a volume is made anew, unless a policy holds that.
-    fn empty(&mut self, volume: String) {
-        if !self.is_stopped(&ResourceId::Volume(volume.clone())) {
-            self.emptied.insert(volume);
-        }
-    }
-
     /// Blocks what would be started on a port that somebody else has. It would stop what runs now for
     /// nothing.
     pub(super) fn block_taken_ports(&mut self) {

@@ -48,7 +48,7 @@ impl Act {
     /// Does it, everything released, and returns what is left to do.
     async fn perform<E: Engine>(&self, engine: &E, policy: &Policy) -> Result<Plan, Error> {
         let (keyring, mut desired) = (keyring(), self.desired.clone());
-        let brief = Brief { goal: &self.goal, keyring: &keyring, policy, contents: true };
+        let brief = Brief { contents: true, ..Brief::new(&self.goal, &keyring, policy) };
         let (_, plan) = pass::look(engine, &mut desired, &brief).await?;
         let cancel = CancellationToken::new();
         let quiet = |_: &Plan, _| {};

@@ -58,8 +58,7 @@ async fn plan_with(steps: Vec<Step>) -> Plan {
     let sim = Sim::new(keyring());
     let mut desired = Project(Vec::new()).desired();
     let (keyring, policy) = (keyring(), Policy::default());
-    let brief =
-        Brief { goal: &Goal::Converge, keyring: &keyring, policy: &policy, contents: false };
+    let brief = Brief::new(&Goal::Converge, &keyring, &policy);
     let (_, plan) = pass::look(&sim, &mut desired, &brief).await.unwrap();
     Plan { steps, ..plan }
 }
@@ -140,7 +139,7 @@ proptest! {
             pass_over(&sim, &before.desired(), &Policy::default()).await.unwrap();
             let (keyring, policy) = (keyring(), everything(&after.desired(), &sim.world()));
             let brief =
-                Brief { goal: &Goal::Converge, keyring: &keyring, policy: &policy, contents: false };
+                Brief::new(&Goal::Converge, &keyring, &policy);
 
             // Everything that is waited for takes for ever.
             let slow = Slow { sim: sim.clone(), left: Mutex::new(calls), stop: CancellationToken::new() };
@@ -227,7 +226,7 @@ fn only_waiting_is_given_up() {
             }
         };
         let applied = apply::apply(&engine, &plan, &keyring(), &tell, &cancel).await;
-        let Applied { outcomes, returned, interrupted } = applied;
+        let Applied { outcomes, returned, interrupted, spans: _ } = applied;
         assert!(interrupted && returned.is_empty());
         assert_eq!(outcomes[&0], Outcome::Skipped(None));
         assert_eq!(outcomes[&1], Outcome::Skipped(None));
