@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::report::graph;
+use crate::report::{self, graph};
 
 use super::{Context, Error, Exit, session};
 
@@ -22,7 +22,7 @@ pub(super) fn run(args: &GraphArgs, context: &Context) -> Result<Exit, Error> {
     let project = session::project(context)?;
     let desired = session::compiled(&project)?.desired;
     if context.ui.json {
-        context.ui.data(&graph::json(&desired));
+        context.ui.data(&report::json::graph(&desired));
     } else if args.dot {
         context.ui.data(&graph::dot(&desired));
     }

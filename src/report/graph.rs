@@ -1,8 +1,6 @@
-//! What needs what: as a tree of text, as DOT, as JSON.
+//! What needs what: as a tree of text and as DOT.
 
 use std::collections::BTreeSet;
-
-use serde::Serialize;
 
 use crate::{desired::Desired, model::ResourceId};
 
@@ -64,27 +62,6 @@ pub fn dot(desired: &Desired) -> String {
         out += &format!("  {id} -> {need} [label={}];\n", quoted(why));
     }
     out + "}\n"
-}
-
-/// Returns the graph as JSON: `nodes`, and `edges` from a resource to what it needs.
-pub fn json(desired: &Desired) -> String {
-    #[derive(Serialize)]
-    struct Edge<'a> {
-        from: String,
-        to: String,
-        why: &'a str,
-    }
-    #[derive(Serialize)]
-    struct Graph<'a> {
-        nodes: Vec<String>,
-        edges: Vec<Edge<'a>>,
-    }
-    super::json::text(&Graph {
-        nodes: desired.resources.keys().map(ToString::to_string).collect(),
-        edges: edges(desired)
-            .map(|(from, to, why)| Edge { from: from.to_string(), to: to.to_string(), why })
-            .collect(),
-    })
 }
 
 fn edges(desired: &Desired) -> impl Iterator<Item = (&ResourceId, &ResourceId, &str)> {

@@ -28,7 +28,7 @@ mod verdict;
 
 pub use drift::drift;
 pub use error::error;
-pub use explain::{explain, explain_json};
+pub use explain::explain;
 pub use log::{LogLine, log};
 pub use outcome::{Ending, ending, outcome};
 pub use plan::plan;
