@@ -10,7 +10,11 @@ use crate::{
     report,
 };
 
-use super::{Context, Error, Exit, Ui, session};
+use super::{
+    Context, Error, Exit, Ui,
+    format::{Page, PageFormat},
+    session,
+};
 
 /// Show what would change, field by field and with reasons
 ///
@@ -19,11 +23,14 @@ use super::{Context, Error, Exit, Ui, session};
 #[command(before_help = "Examples:
   nself plan                   what apply would do
   nself plan --exit-code       for CI: 0 nothing, 2 changes, 4 something is held
+  nself plan --format markdown for a comment on a pull request; sarif for code scanning
   nself plan --json | jq '.resource_changes[] | select(.change.actions != [\"no-op\"])'")]
 pub(super) struct PlanArgs {
     /// End with 2 when changes are pending and 4 when something is held
     #[arg(long)]
     exit_code: bool,
+    #[command(flatten)]
+    pub(super) format: PageFormat,
     #[command(flatten)]
     allow: Allow,
 }
@@ -77,10 +84,13 @@ pub(super) async fn run(args: &PlanArgs, context: &Context) -> Result<Exit, Erro
     let policy = args.allow.policy();
     let pass = controller::plan(&engine, &project, &policy, false).await?;
     note_unused(&pass, &policy, &project.keyring, context.ui);
-    if context.ui.json {
-        context.ui.data(&report::json::plan(&pass));
+    let ui = context.ui;
+    match args.format.page(ui) {
+        Page::Text => ui.print(&report::plan(&pass.plan, pass.looked_ms, ui.out)),
+        Page::Json => ui.data(&report::json::plan(&pass)),
+        Page::Markdown => ui.data(&report::markdown::plan(&pass, ui.out)),
+        Page::Sarif => ui.data(&report::sarif::plan(&pass, ui.out)),
     }
-    context.ui.print(&report::plan(&pass.plan, pass.looked_ms, context.ui.out));
     Ok(match &pass.plan {
         _ if !args.exit_code => Exit::Done,
         plan if !plan.held.is_empty() => Exit::Held,

@@ -1,4 +1,4 @@
-//! Plans, drift, events and states as text and JSON.
+//! Plans, drift, events and states as text, JSON, Markdown and SARIF.
 //!
 //! Values go in, a `String` comes out: nothing is printed, looked up or decided here. Text follows a few
 //! rules: the first line says where we are; one line a resource, its fields below; what is at stake stands
@@ -17,9 +17,11 @@ mod field;
 pub mod graph;
 pub mod json;
 mod log;
+pub mod markdown;
 mod outcome;
 mod plan;
 mod progress;
+pub mod sarif;
 mod status;
 mod style;
 mod urls;

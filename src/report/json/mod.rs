@@ -25,7 +25,7 @@ use serde::Serialize;
 pub const FORMAT_VERSION: &str = "1.0";
 
 /// Returns `value` as indented JSON with a newline behind it.
-fn text(value: &impl Serialize) -> String {
+pub(super) fn text(value: &impl Serialize) -> String {
     serde_json::to_string_pretty(value).expect("our shapes have text keys only") + "\n"
 }
 
