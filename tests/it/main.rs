@@ -20,6 +20,7 @@ mod examples;
 mod explain;
 mod hostile;
 mod plan;
+mod readable;
 mod report;
 mod spec;
 mod tidy;

@@ -6,11 +6,14 @@
 use std::fmt::Write as _;
 
 use nself::{
-    controller::pass::{self, Brief, Goal},
+    controller::{
+        Pass,
+        pass::{self, Brief, Goal},
+    },
     desired::{Desired, Facts, Path},
     engine::{Engine as _, sim::Sim},
     model::{Digest, Keyring, SecretName, Sensitive},
-    observed::State,
+    observed::{Observed, State},
     plan::{Plan, Policy},
     report::{self, Style},
     spec::{Input, Source, parse},
@@ -23,20 +26,9 @@ use crate::case;
 async fn plans_read_like_this() {
     let mut failed = Vec::new();
     for path in case::paths("plan") {
-        let now = case::input(&path);
-        let sim = Sim::default();
-        if let Ok(before) = std::fs::read(path.with_extension("before")) {
-            let before = Input { main: Source::new("nself.toml", before), ..now.clone() };
-            apply(&sim, &before).await;
-        }
-        let text = now.main.text().into_owned();
-        for deed in text.lines().filter_map(|line| line.strip_prefix("# did: ")) {
-            happen(&sim, deed);
-        }
-        let mut desired = compile(&now);
+        let (sim, mut desired, policy) = scene(&path).await;
         let keyring = keyring(&desired);
-        let policy = policy(&text);
-        let plan = look(&sim, &mut desired, &keyring, &policy).await;
+        let (_, plan) = look(&sim, &mut desired, &keyring, &policy).await;
         let shown = report::plan(&plan, 0, Style::plain()) + &steps(&plan);
         // What is planned is possible, and then there is nothing left but what is held.
         let rest = converge(&sim, &mut desired, plan, &keyring, &policy).await;
@@ -49,6 +41,35 @@ async fn plans_read_like_this() {
         }
     }
     assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+/// Returns the world of a case, what should be in it, and what is allowed.
+async fn scene(path: &std::path::Path) -> (Sim, Desired, Policy) {
+    let now = case::input(path);
+    let sim = Sim::default();
+    if let Ok(before) = std::fs::read(path.with_extension("before")) {
+        let before = Input { main: Source::new("nself.toml", before), ..now.clone() };
+        apply(&sim, &before).await;
+    }
+    let text = now.main.text().into_owned();
+    for deed in text.lines().filter_map(|line| line.strip_prefix("# did: ")) {
+        happen(&sim, deed);
+    }
+    (sim, compile(&now), policy(&text))
+}
+
+/// Returns what is seen and planned in every case, by its name.
+pub(crate) async fn passes() -> Vec<(String, Pass)> {
+    let mut passes = Vec::new();
+    for path in case::paths("plan") {
+        let (sim, mut desired, policy) = scene(&path).await;
+        let keyring = keyring(&desired);
+        let (observed, plan) = look(&sim, &mut desired, &keyring, &policy).await;
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        let pass = Pass { desired, observed, plan, looked_ms: 0, warnings: Vec::new() };
+        passes.push((name, pass));
+    }
+    passes
 }
 
 fn compile(input: &Input) -> Desired {
@@ -73,10 +94,15 @@ fn policy(text: &str) -> Policy {
     Policy { allow: releases.map(|release| release.parse().unwrap()).collect() }
 }
 
-async fn look(sim: &Sim, desired: &mut Desired, keyring: &Keyring, policy: &Policy) -> Plan {
+async fn look(
+    sim: &Sim,
+    desired: &mut Desired,
+    keyring: &Keyring,
+    policy: &Policy,
+) -> (Observed, Plan) {
     sim.unlock(keyring);
     let brief = Brief { goal: &Goal::Converge, keyring, policy, contents: false };
-    pass::look(sim, desired, &brief).await.unwrap().1
+    pass::look(sim, desired, &brief).await.unwrap()
 }
 
 async fn converge(
@@ -94,7 +120,7 @@ async fn converge(
 async fn apply(sim: &Sim, input: &Input) {
     let mut desired = compile(input);
     let keyring = keyring(&desired);
-    let plan = look(sim, &mut desired, &keyring, &Policy::default()).await;
+    let (_, plan) = look(sim, &mut desired, &keyring, &Policy::default()).await;
     let rest = converge(sim, &mut desired, plan, &keyring, &Policy::default()).await;
     assert!(rest.is_empty(), "{:#?}", rest.changes);
 }

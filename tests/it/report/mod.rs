@@ -1,6 +1,6 @@
 //! What people and machines read, built from values: these texts are the specification of the pages.
 
-mod world;
+pub(crate) mod world;
 
 use std::collections::BTreeMap;
 
