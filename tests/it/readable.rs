@@ -123,7 +123,15 @@ async fn passes() -> Vec<(String, Pass)> {
     );
     to_come.changes.push(Change::of_fields(&id("container/shop-api"), vec![token], "it differs"));
     passes.push(("to-come".into(), pass(to_come)));
+    passes.push(("start-first".into(), pass(start_first())));
     passes
+}
+
+/// A plan in which the new container is there before the old one goes.
+fn start_first() -> Plan {
+    let mut plan = busy();
+    plan.steps.swap(1, 2);
+    plan
 }
 
 #[tokio::test]
@@ -185,6 +193,9 @@ fn found(input: &nself::spec::Input) -> Vec<Diagnostic> {
 async fn sarif_follows_the_official_schema() {
     let Some(readers) = readers() else { return };
     let schema = fs::read_to_string(readers.join("sarif.schema.json")).unwrap();
+    // Two of its patterns, of languages, are no regular expressions; the brackets of a third letter class
+    // are missing. We say no language.
+    let schema = schema.replace("-[a-zA-Z]{2}]?$", "-[a-zA-Z]{2}$");
     let schema: Value = serde_json::from_str(&schema).unwrap();
     let validator = jsonschema::draft7::new(&schema).unwrap();
     let check = |name: &str, text: String| {
@@ -218,7 +229,7 @@ fn expected(name: &str, pass: &Pass) -> BTreeSet<String> {
     let mut lines = BTreeSet::new();
     for change in &plan.changes.changes {
         let verdict = Verdict::of(plan, change);
-        let (list, verb) = listed(plan, change, verdict);
+        let (list, verb) = listed(change, verdict);
         let mut line = format!("{name} {list} {} {verb}", change.id);
         if verdict == Verdict::Remove {
             line += " delete_because_no_resource_config";
@@ -254,13 +265,7 @@ fn forces(field: &FieldChange) -> bool {
     field.effect >= nself::diff::Effect::Recreate
 }
 
-fn listed(plan: &Plan, change: &Change, verdict: Verdict) -> (&'static str, &'static str) {
-    let start_first = || {
-        let group = plan.steps.iter().filter(|step| step.group == change.id);
-        let mut words = group.map(report::step);
-        words.any(|word| word.contains("start")) && verdict != Verdict::Held
-    };
-    let replaced = || if start_first() { "" } else { "delete-create" };
+fn listed(change: &Change, verdict: Verdict) -> (&'static str, &'static str) {
     match (verdict, change.action) {
         (Verdict::Held, Action::Remove) => ("deferred:held", "delete"),
         (Verdict::Held, Action::Create) => ("deferred:held", "create"),
@@ -270,7 +275,7 @@ fn listed(plan: &Plan, change: &Change, verdict: Verdict) -> (&'static str, &'st
         (Verdict::Blocked, _) => ("deferred:blocked", "update"),
         (Verdict::Deferred, _) => ("deferred:absent_prereq", "update"),
         (Verdict::NotChecked, _) => ("deferred:unknown", "no-op"),
-        (Verdict::Recreate | Verdict::Replace, _) => ("change", replaced()),
+        (Verdict::Recreate | Verdict::Replace, _) => ("change", "delete-create"),
         (Verdict::Remove, _) => ("change", "delete"),
         (_, Action::Create) => ("change", "create"),
         _ => ("change", "update"),
@@ -314,13 +319,19 @@ async fn an_independent_reader_of_terraforms_plans_lists_our_changes() {
     let planned: BTreeSet<String> = all.iter().filter(planned).cloned().collect();
     let typeless = |line: &String| line.rsplit_once(' ').unwrap().0.to_owned();
     assert_eq!(of(&["planned"]).iter().map(typeless).collect::<BTreeSet<_>>(), planned);
+    // Which of the two comes first is read as it is planned.
+    for (name, pass) in &passes {
+        let text = report::plan(&pass.plan, 0, Style::plain());
+        let first = |line: &&String| {
+            line.starts_with(&format!("{name} change ")) && line.contains(" create-delete ")
+        };
+        let read = of(&["change"]).iter().filter(first).count();
+        assert_eq!(text.matches("start-first").count(), read, "{name}\n{text}");
+    }
     // Each kind of change was there to be read.
     for verb in ["no-op", "create", "update", "delete", "delete-create", "create-delete"] {
-        let ends = format!(" {verb}");
-        assert!(
-            listed.lines().any(|line| line.ends_with(&ends) || line.contains(&format!("{ends} "))),
-            "no plan of the tests has {verb}:\n{listed}"
-        );
+        let there = listed.lines().any(|line| line.split(' ').nth(3) == Some(verb));
+        assert!(there, "no plan of the tests has {verb}:\n{listed}");
     }
     assert!(!of(&["prior"]).is_empty() && !of(&["relevant"]).is_empty());
     // What a first apply makes is not there before it.
@@ -479,14 +490,16 @@ fn graphviz_draws_the_graph_and_its_colours() {
         .lines()
         .filter_map(|line| Some(line.strip_prefix("<title>")?.strip_suffix("</title>")?.to_owned()))
         .collect();
+    // A title is the name as the file has it, in which a backslash stands as two.
     let escaped = |id: &ResourceId| {
-        let text = id.to_string().replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        let text = id.to_string().replace('\\', "\\\\").replace('&', "&amp;");
+        let text = text.replace('<', "&lt;").replace('>', "&gt;");
         text.replace('"', "&quot;").replace('-', "&#45;")
     };
     for id in desired.resources.keys().chain(marks.keys()) {
-        let found =
-            titles.contains(&escaped(id)) || titles.contains(&escaped(id).replace("&quot;", "\""));
-        assert!(found, "{id} is not drawn: {titles:#?}");
+        assert!(titles.contains(&escaped(id)), "{id} is not drawn: {titles:#?}");
     }
+    // What is read by a person has one.
+    assert!(svg.contains(">volume/odd &quot;name\\n&quot; &lt;b&gt;</text>"), "{svg}");
     assert!(svg.contains("plum") && svg.contains("! held"), "what is held has its colour");
 }

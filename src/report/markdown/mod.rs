@@ -69,9 +69,13 @@ pub fn drift(pass: &Pass, style: Style) -> String {
             None => Verdict::of(plan, change).word().to_owned(),
         };
         for Move { path, what, remark } in moves(plan, change, style) {
-            let path = if path.is_empty() { "–".to_owned() } else { code(&path) };
+            let (path, what) = if path.is_empty() {
+                ("–".to_owned(), prose(&short(&what)))
+            } else {
+                (code(&path), code(&short(&what)))
+            };
             let remark = remark.map(|remark| format!(" · {}", prose(&remark))).unwrap_or_default();
-            page.row(&format!("| {id} | {path} | {} | {repair}{remark} |\n", code(&short(&what))));
+            page.row(&format!("| {id} | {path} | {what} | {repair}{remark} |\n"));
         }
     }
     unseen(&mut page, plan);
@@ -172,6 +176,7 @@ fn row(id: &ResourceId, verdict: Verdict, effect: &str) -> String {
 /// Returns the fields of one resource, folded away; nothing where there are none.
 fn details(plan: &Plan, change: &Change, style: Style) -> String {
     let sides = field::sides(plan, change, style);
+    let left = change.leftovers.len();
     let leftovers = change.leftovers.iter().map(|one| format!("- {} (left over)", one.name));
     let mut lines: Vec<String> = Vec::new();
     for one in &sides {
@@ -193,10 +198,13 @@ fn details(plan: &Plan, change: &Change, style: Style) -> String {
         return String::new();
     }
     let id = html(&change.id.to_string());
-    let (symbol, fields) = (Verdict::of(plan, change).symbol(), count(sides.len(), "field"));
+    let symbol = Verdict::of(plan, change).symbol();
+    let counts = [(sides.len(), count(sides.len(), "field")), (left, format!("{left} left over"))];
+    let counts = counts.into_iter().filter(|(number, _)| *number > 0).map(|(_, text)| text);
+    let counts = counts.collect::<Vec<_>>().join(" · ");
     let block = fenced("diff", &lines.join("\n"));
     format!(
-        "\n<details>\n<summary><code>{symbol} {id}</code> · {fields}</summary>\n\n{block}\n</details>\n"
+        "\n<details>\n<summary><code>{symbol} {id}</code> · {counts}</summary>\n\n{block}\n</details>\n"
     )
 }
 

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     controller::Pass,
-    diff::{Action, Change, FieldChange, Mover},
+    diff::{Action, Change, FieldChange, Mover, Shown},
     model::{Diagnostic, Severity},
 };
 
@@ -120,8 +120,8 @@ fn id(command: &str, title: &str) -> String {
 /// Returns a field that the file changed.
 fn changed(pass: &Pass, change: &Change, field: &FieldChange, effect: &str) -> Finding {
     let (before, after) = pair(&field.path, &field.before, &field.after);
-    let lines = |text: &str| text.contains('\n') || text.chars().count() > 200;
-    let values = if lines(&before) || lines(&after) {
+    let is_long = |value: &Shown| matches!(value, Shown::Plain(text) if text.contains('\n') || text.chars().count() > 200);
+    let values = if is_long(&field.before) || is_long(&field.after) {
         "other content".to_owned()
     } else {
         format!("{before} → {after}")
