@@ -23,7 +23,7 @@ use super::{
 #[command(before_help = "Examples:
   nself plan                   what apply would do
   nself plan --exit-code       for CI: 0 nothing, 2 changes, 4 something is held
-  nself plan --format markdown for a comment on a pull request; sarif for code scanning
+  nself plan --format markdown   for a pull request; sarif: for code scanning
   nself plan --json | jq '.resource_changes[] | select(.change.actions != [\"no-op\"])'")]
 pub(super) struct PlanArgs {
     /// End with 2 when changes are pending and 4 when something is held

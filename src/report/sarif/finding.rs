@@ -183,15 +183,15 @@ impl Finding {
     pub(super) fn result(self, rule_index: usize, number: usize) -> Found {
         let ours = format!("{}:{number}", self.key());
         let Self { rule, level, address, message, places, .. } = self;
-        let logical =
+        let named =
             |name: &String| Logical { fully_qualified_name: name.clone(), kind: "resource" };
         let mut locations = places.into_iter().enumerate().map(|(place, one)| {
             let note = (place > 0 && !one.note.is_empty()).then(|| Message::new(one.note.clone()));
-            let logical_locations = address.iter().filter(|_| place == 0).map(logical).collect();
+            let logical = address.iter().filter(|_| place == 0).map(named).collect();
             Location {
                 id: (place > 0).then_some(place),
-                physical_location: one.physical(),
-                logical_locations,
+                physical: one.physical(),
+                logical,
                 message: note,
             }
         });
