@@ -8,7 +8,11 @@ use crate::{
     report,
 };
 
-use super::{Context, Error, Exit, session};
+use super::{
+    Context, Error, Exit,
+    format::{Page, PageFormat},
+    session,
+};
 
 /// Show what was changed behind nself's back
 ///
@@ -23,18 +27,23 @@ pub(super) struct DriftArgs {
     /// End with 2 when something moved
     #[arg(long)]
     exit_code: bool,
+    #[command(flatten)]
+    pub(super) format: PageFormat,
 }
 
 pub(super) async fn run(args: &DriftArgs, context: &Context) -> Result<Exit, Error> {
     let project = session::project(context)?;
     let engine = ReadOnly::new(session::engine(context, &project).await?);
     let pass = controller::plan(&engine, &project, &Options::default(), true).await?;
-    if context.ui.json {
-        context.ui.data(&report::json::drift(&pass));
-    }
     let applied = pass.observed.record.as_ref().map(|record| record.at);
     let ago = applied.and_then(|at| pass.observed.at.checked_sub(at));
-    context.ui.print(&report::drift(&pass.plan, ago, context.ui.out));
+    let ui = context.ui;
+    match args.format.page(ui) {
+        Page::Text => ui.print(&report::drift(&pass.plan, ago, ui.out)),
+        Page::Json => ui.data(&report::json::drift(&pass)),
+        Page::Markdown => ui.data(&report::markdown::drift(&pass, ui.out)),
+        Page::Sarif => ui.data(&report::sarif::drift(&pass, ui.out)),
+    }
     let moved = pass.plan.changes.changes.iter().any(crate::diff::Change::is_drift);
     Ok(if moved && args.exit_code { Exit::Pending } else { Exit::Done })
 }

@@ -12,7 +12,7 @@ use crate::{
     spec::Source,
 };
 
-use super::{exit::Exit, ui::Ui};
+use super::{exit::Exit, format::Format, ui::Ui};
 
 /// Why a command ended without its result.
 #[derive(Debug)]
@@ -80,18 +80,33 @@ impl Error {
     pub(super) fn show(&self, ui: &Ui) {
         if let Some(mistakes) = &self.mistakes {
             let (diagnostics, sources) = &**mistakes;
-            if ui.json {
-                ui.data(&report::json::check(diagnostics, &texts(sources)));
+            let sources = &texts(sources);
+            match ui.format {
+                Format::Text | Format::Dot => {}
+                Format::Json => ui.data(&report::json::check(diagnostics, sources)),
+                Format::Markdown(command) => {
+                    ui.data(&report::markdown::mistakes(command, diagnostics, sources));
+                }
+                Format::Sarif(command) => {
+                    ui.data(&report::sarif::check(command, diagnostics, sources));
+                }
             }
-            let text = report::diagnostic::text(diagnostics, &texts(sources), ui.err.colours());
+            let text = report::diagnostic::text(diagnostics, sources, ui.err.colours());
             ui.complain(&format!("{}. Exit {}.\n", text.trim_end(), self.exit.code()));
             return;
         }
-        if ui.json {
-            let exit = self.exit.code();
-            ui.data(&report::json::failure(&self.chain, self.remedy.as_deref(), exit));
+        let (chain, remedy) = (&self.chain, self.remedy.as_deref());
+        match ui.format {
+            Format::Text | Format::Dot => {}
+            Format::Json => ui.data(&report::json::failure(chain, remedy, self.exit.code())),
+            Format::Markdown(command) => {
+                ui.data(&report::markdown::failure(command, chain, remedy, ui.out));
+            }
+            Format::Sarif(command) => {
+                ui.data(&report::sarif::failure(command, chain, remedy, ui.out));
+            }
         }
-        ui.complain(&report::error(&self.chain, self.remedy.as_deref(), ui.err));
+        ui.complain(&report::error(chain, remedy, ui.err));
     }
 }
 

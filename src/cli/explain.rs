@@ -31,7 +31,7 @@ pub(super) fn run(args: &ExplainArgs, context: &Context) -> Result<Exit, Error> 
         }
     })?;
     if context.ui.json {
-        context.ui.data(&report::explain_json(&values));
+        context.ui.data(&report::json::explain(&values));
     }
     context.ui.print(&report::explain(&values, context.ui.out));
     Ok(Exit::Done)

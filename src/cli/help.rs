@@ -11,7 +11,7 @@ use super::{Context, Error, Exit};
   nself help exit-codes        what a script can rely on
   nself help engine            how the engine is chosen")]
 pub(super) struct HelpArgs {
-    /// A command, or one of: exit-codes, engine, allow, environment
+    /// A command, or one of: exit-codes, engine, allow, environment, json
     topic: Vec<String>,
 }
 
@@ -25,6 +25,7 @@ const TOPICS: &[Topic] = &[
     ("allow", || ALLOW.to_owned()),
     ("environment", || ENVIRONMENT.to_owned()),
     ("policy", || POLICY.to_owned()),
+    ("json", json),
 ];
 
 const ENGINE: &str = "\
@@ -102,6 +103,35 @@ refuse_over = \"30%\" in [project], or --refuse-over 30%, holds all removals whe
 once: a file that lost its services in a merge does no harm. In production it is 50% of four resources or
 more. `nself destroy` is exempt. A [[environments.NAME.policy]] takes the place of all rules of the file.
 ";
+
+/// The part of the page on JSON that stands before the list of outputs.
+const JSON: &str = "\
+Every command that prints data takes --json. Commands that go on print one JSON object a line. A command
+that ends without its result prints an object with `error`, or with `diagnostics` where the file has
+mistakes, and ends with its usual code.
+
+What you can rely on: each object says its `format_version`. Its first number moves when a key goes or
+means something else; its second one when keys or words are added, so let your reader pass over what it
+does not know. A plan follows Terraform's JSON plan representation, so that tools for that one read it:
+its `format_version` is Terraform's, and what is ours alone lies under `nself`, with our own. Secrets stand
+as fingerprints.
+
+The schemas, each in schemas/NAME.schema.json:
+
+";
+
+/// The part behind it.
+const FORMATS: &str = "
+For other readers: plan and drift take --format markdown (a comment on a pull request; its first line is a
+hidden marker to find it again by) and --format sarif (SARIF 2.1.0, for code scanning); check takes
+--format sarif, graph takes --format dot.
+";
+
+fn json() -> String {
+    let outputs = crate::report::json::OUTPUTS.iter();
+    let lines = outputs.map(|output| format!("  {:<8}  {}\n", output.name, output.printed_by));
+    format!("{JSON}{}{FORMATS}", lines.collect::<Vec<_>>().concat())
+}
 
 fn exit_codes() -> String {
     let lines = Exit::ALL.iter().map(|exit| format!("  {:>3}  {}", exit.code(), exit.meaning()));

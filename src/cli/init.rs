@@ -5,7 +5,7 @@ use std::{fs::OpenOptions, io::Write as _, path::Path};
 use clap::Args;
 use rand::RngExt as _;
 
-use crate::model::ProjectName;
+use crate::{model::ProjectName, report};
 
 use super::{Context, Error, Exit, place};
 
@@ -57,8 +57,7 @@ pub(super) fn run(args: &InitArgs, context: &Context) -> Result<Exit, Error> {
     let shown = file.display();
     context.ui.print(&format!("{shown} written\nnext: nself plan · nself apply\n"));
     if context.ui.json {
-        let written = serde_json::json!({ "file": shown.to_string(), "name": name.as_str() });
-        context.ui.data(&format!("{written}\n"));
+        context.ui.data(&report::json::init(&shown.to_string(), name.as_str()));
     }
     Ok(Exit::Done)
 }

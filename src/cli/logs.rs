@@ -88,7 +88,7 @@ pub(super) async fn run(args: &LogsArgs, context: &Context) -> Result<Exit, Erro
             text: &line.text,
         };
         if context.ui.json {
-            context.ui.data(&report::json::line(&line));
+            context.ui.data(&report::json::log(&line));
         } else {
             context.ui.data(&report::log(&line, width, context.ui.out));
         }

@@ -11,6 +11,7 @@ mod error;
 mod exec;
 mod exit;
 mod explain;
+mod format;
 mod graph;
 mod help;
 mod history;
@@ -39,7 +40,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum, error::ErrorKind};
 
-use self::{error::Error, exit::Exit, interrupt::Interrupt, ui::Ui};
+use self::{error::Error, exit::Exit, format::Format, interrupt::Interrupt, ui::Ui};
 
 /// Runs a complete self-hosted backend from one file.
 ///
@@ -159,7 +160,7 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return refused(&error).into(),
     };
-    let ui = Ui::new(&cli.globals);
+    let ui = Ui::new(&cli.globals, cli.command.format());
     trace(cli.globals.verbose);
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
@@ -190,6 +191,17 @@ async fn run(cli: Cli, ui: Ui) -> Exit {
 }
 
 impl Command {
+    /// Returns what the result is to be written as, where the command has a choice and it was made.
+    fn format(&self) -> Option<Format> {
+        match self {
+            Self::Plan(args) => args.format.of("plan"),
+            Self::Drift(args) => args.format.of("drift"),
+            Self::Check(args) => args.format(),
+            Self::Graph(args) => args.format(),
+            _ => None,
+        }
+    }
+
     async fn run(self, context: &Context) -> Result<Exit, Error> {
         match self {
             Self::Init(args) => init::run(&args, context),
@@ -209,7 +221,7 @@ impl Command {
             Self::Exec(args) => exec::run(&args, context).await,
             Self::Urls(args) => urls::run(&args, context),
             Self::Explain(args) => explain::run(&args, context),
-            Self::Graph(args) => graph::run(&args, context),
+            Self::Graph(args) => graph::run(&args, context).await,
             Self::Lock(args) => lock::run(&args, context).await,
             Self::Secret(args) => secret::run(&args, context),
             Self::Completion(args) => Ok(completion::run(&args, context)),

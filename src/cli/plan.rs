@@ -12,7 +12,12 @@ use crate::{
     report::{self, Style},
 };
 
-use super::{Context, Error, Exit, Ui, saved, session, ui::quoted};
+use super::{
+    Context, Error, Exit, Ui,
+    format::{Page, PageFormat},
+    saved, session,
+    ui::quoted,
+};
 
 /// Show what would change, field by field and with reasons
 ///
@@ -23,6 +28,7 @@ use super::{Context, Error, Exit, Ui, saved, session, ui::quoted};
   nself plan api               what nself apply api would do, and what it would leave out
   nself plan --exit-code       for CI: 0 nothing, 2 changes, 4 something is held
   nself plan -o shop.plan      save it, for nself show and nself apply
+  nself plan --format markdown   for a pull request; sarif: for code scanning
   nself plan --json | jq '.resource_changes[] | select(.change.actions != [\"no-op\"])'")]
 pub(super) struct PlanArgs {
     /// The services, with what they need [default: all]; what is left out is named
@@ -37,6 +43,8 @@ pub(super) struct PlanArgs {
     output: Option<PathBuf>,
     #[command(flatten)]
     guard: Guard,
+    #[command(flatten)]
+    pub(super) format: PageFormat,
     #[command(flatten)]
     allow: Allow,
 }
@@ -111,14 +119,17 @@ pub(super) async fn run(args: &PlanArgs, context: &Context) -> Result<Exit, Erro
     let engine = ReadOnly::new(session::engine(context, &project).await?);
     let pass = controller::plan(&engine, &project, &options, false).await?;
     note_unused(&pass, &options.policy, &project.keyring, context.ui);
-    if context.ui.json {
-        context.ui.data(&report::json::plan(&pass));
+    let ui = context.ui;
+    match args.format.page(ui) {
+        Page::Text => ui.print(&report::plan(&pass.plan, pass.looked_ms, ui.out)),
+        Page::Json => ui.data(&report::json::plan(&pass)),
+        Page::Markdown => ui.data(&report::markdown::plan(&pass, ui.out)),
+        Page::Sarif => ui.data(&report::sarif::plan(&pass, ui.out)),
     }
-    context.ui.print(&report::plan(&pass.plan, pass.looked_ms, context.ui.out));
     if let Some(file) = &args.output {
-        saved::write(file, &save(&project, &pass, &options, context.ui.out)?)?;
-        let (file, program) = (quoted(&file.to_string_lossy()), context.ui.out.program);
-        context.ui.remark(&format!("saved; to do exactly this: {program} apply {file}\n"));
+        saved::write(file, &save(&project, &pass, &options, ui.out)?)?;
+        let (file, program) = (quoted(&file.to_string_lossy()), ui.out.program);
+        ui.remark(&format!("saved; to do exactly this: {program} apply {file}\n"));
     }
     Ok(match &pass.plan {
         _ if !args.exit_code => Exit::Done,
@@ -146,7 +157,7 @@ fn save(project: &Project, pass: &Pass, options: &Options, style: Style) -> Resu
         refuse_over: options.refuse_over.map(|share| share.to_string()),
         gist: Gist::of(&pass.plan, &project.keyring),
         text: report::plan(&pass.plan, pass.looked_ms, colourful),
-        markdown: String::new(),
+        markdown: report::markdown::plan(pass, style),
         json: report::json::plan(pass),
     })
 }

@@ -55,16 +55,8 @@ pub(super) fn run(args: &SecretArgs, context: &Context) -> Result<Exit, Error> {
 fn list(vault: &Vault, context: &Context) {
     let entries = vault.list();
     if context.ui.json {
-        let entries: Vec<_> = entries
-            .iter()
-            .map(|entry| {
-                serde_json::json!({
-                    "name": entry.name.as_str(),
-                    "fingerprint": entry.fingerprint.short(),
-                })
-            })
-            .collect();
-        context.ui.data(&report::json::text(&entries));
+        let twins = entries.iter().map(|one| (one.name.as_str(), one.fingerprint.short()));
+        context.ui.data(&report::json::secrets(twins));
     }
     if entries.is_empty() {
         context.ui.print("no secrets yet: they are made at the first apply\n");

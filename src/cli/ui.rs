@@ -10,7 +10,7 @@ use anstream::{AutoStream, ColorChoice};
 
 use crate::report::Style;
 
-use super::{Error, Exit, Globals, When};
+use super::{Error, Exit, Globals, When, format::Format};
 
 /// How this run speaks.
 #[derive(Debug, Clone, Copy)]
@@ -19,7 +19,9 @@ pub(super) struct Ui {
     pub out: Style,
     /// The style of the error output.
     pub err: Style,
-    /// Whether data is wanted instead of text.
+    /// What the result is written as.
+    pub format: Format,
+    /// Whether that is JSON.
     pub json: bool,
     quiet: bool,
 }
@@ -27,12 +29,13 @@ pub(super) struct Ui {
 #[expect(clippy::unused_self, reason = "what speaks to a person goes through the one who speaks")]
 impl Ui {
     /// Looks at the terminal, and at what the person asked for.
-    pub(super) fn new(globals: &Globals) -> Self {
+    pub(super) fn new(globals: &Globals, format: Option<Format>) -> Self {
         match globals.color {
             When::Auto => {}
             When::Always => ColorChoice::AlwaysAnsi.write_global(),
             When::Never => ColorChoice::Never.write_global(),
         }
+        let format = format.unwrap_or(if globals.json { Format::Json } else { Format::Text });
         let width = width();
         let program = program(globals).leak();
         let style = |choice| Style {
@@ -44,7 +47,8 @@ impl Ui {
         Self {
             out: style(AutoStream::choice(&io::stdout())),
             err: style(AutoStream::choice(&io::stderr())),
-            json: globals.json,
+            format,
+            json: format == Format::Json,
             quiet: globals.quiet,
         }
     }
@@ -57,7 +61,7 @@ impl Ui {
 
     /// Writes text for people; nothing with `-q`, and nothing where data is wanted.
     pub(super) fn print(self, text: &str) {
-        if !self.quiet && !self.json {
+        if !self.quiet && self.format == Format::Text {
             Self::write(io::stdout(), text);
         }
     }

@@ -1,13 +1,12 @@
 //! `nself version`
 
 use clap::Args;
-use serde::Serialize;
 
 use crate::{
     engine::{Observe as _, docker::Docker},
     model::Keyring,
     observed::Request,
-    report,
+    report::{self, json::EngineVersion},
 };
 
 use super::{Context, Error, Exit, address, place};
@@ -21,21 +20,6 @@ use super::{Context, Error, Exit, address, place};
   nself version --json         for bug reports and programs
   nself --version              only this program")]
 pub(super) struct VersionArgs {}
-
-#[derive(Serialize)]
-struct Versions {
-    version: &'static str,
-    engine: EngineVersion,
-}
-
-#[derive(Serialize)]
-struct EngineVersion {
-    address: String,
-    chosen_by: String,
-    name: Option<String>,
-    api: Option<String>,
-    error: Option<String>,
-}
 
 pub(super) async fn run(_: &VersionArgs, context: &Context) -> Result<Exit, Error> {
     let flag = context.globals.engine.as_deref();
@@ -51,19 +35,22 @@ pub(super) async fn run(_: &VersionArgs, context: &Context) -> Result<Exit, Erro
         Ok(facts) => (Some(facts.name), Some(facts.api), None),
         Err(error) => (None, None, Some(error.to_string())),
     };
-    let versions = Versions {
-        version: env!("CARGO_PKG_VERSION"),
-        engine: EngineVersion { address: choice.address, chosen_by: choice.by, name, api, error },
-    };
+    let (version, address, by) =
+        (env!("CARGO_PKG_VERSION"), choice.address.as_str(), choice.by.as_str());
     if context.ui.json {
-        context.ui.data(&report::json::text(&versions));
+        let engine = EngineVersion {
+            address,
+            chosen_by: by,
+            name: name.as_deref(),
+            api: api.as_deref(),
+            error: error.as_deref(),
+        };
+        context.ui.data(&report::json::version(version, engine));
     }
-    let engine = &versions.engine;
-    let answer = match (&engine.name, &engine.api) {
+    let answer = match (&name, &api) {
         (Some(name), Some(api)) => format!("{name}, API {api}"),
-        _ => engine.error.clone().unwrap_or_default(),
+        _ => error.unwrap_or_default(),
     };
-    let (version, address, by) = (versions.version, &engine.address, &engine.chosen_by);
     context.ui.print(&format!("nself {version}\nengine {answer}\n  at {address} ({by})\n"));
     Ok(Exit::Done)
 }

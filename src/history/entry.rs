@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::Digest;
@@ -100,7 +101,7 @@ pub struct Text {
 }
 
 /// A resource that differed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ChangeEntry {
     /// The resource.
     pub id: String,
@@ -114,7 +115,7 @@ pub struct ChangeEntry {
 }
 
 /// A field that differed, as it was shown.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FieldEntry {
     /// Which.
     pub path: String,
@@ -157,7 +158,7 @@ pub enum Found {
 }
 
 /// One step.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StepEntry {
     /// The resource it was for.
     pub id: String,
@@ -171,7 +172,7 @@ pub struct StepEntry {
 }
 
 /// What came of a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Ran {
     /// Done.

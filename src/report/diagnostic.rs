@@ -3,7 +3,8 @@
 use std::{fmt::Write as _, ops::Range, sync::Arc};
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::model::{Diagnostic, Label, Severity, Span};
 
@@ -47,31 +48,67 @@ pub fn text(diagnostics: &[Diagnostic], sources: &Sources, colour: Colour) -> St
     out
 }
 
-/// Returns the diagnostics as an array of objects.
-pub fn json(diagnostics: &[Diagnostic], sources: &Sources) -> Value {
+/// A mistake, for programs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub(super) struct DiagnosticJson {
+    /// `error` or `warning`.
+    pub(super) severity: &'static str,
+    /// A stable word, such as `unknown-key`.
+    pub(super) code: &'static str,
+    /// What is wrong.
+    pub(super) message: String,
+    /// The places, the main one first.
+    pub(super) labels: Vec<LabelJson>,
+    /// What to do about it.
+    pub(super) help: Option<String>,
+}
+
+/// A place in a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub(super) struct LabelJson {
+    /// The file, as the person named it.
+    pub(super) file: String,
+    /// Where the place begins; `null` where the file is not at hand.
+    pub(super) start: Option<Position>,
+    /// Where it ends.
+    pub(super) end: Option<Position>,
+    /// What is to be seen there.
+    pub(super) note: String,
+}
+
+/// A line and a column in characters, both from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+pub(super) struct Position {
+    /// The line.
+    pub(super) line: usize,
+    /// The column.
+    pub(super) column: usize,
+}
+
+/// Returns the diagnostics with lines and columns.
+pub(super) fn twins(diagnostics: &[Diagnostic], sources: &Sources) -> Vec<DiagnosticJson> {
     let sheets: Vec<_> = sources.iter().map(Sheet::new).collect();
     let label = |label: &Label| {
         let position = |offset| {
             let sheet = sheets.iter().find(|sheet| *sheet.name == label.file)?;
             let (line, column) = sheet.position(offset);
-            Some(json!({ "line": line, "column": column }))
+            Some(Position { line, column })
         };
-        json!({
-            "file": &*label.file,
-            "start": position(label.span.start),
-            "end": position(label.span.end),
-            "note": label.note,
-        })
+        let (start, end) = (position(label.span.start), position(label.span.end));
+        LabelJson { file: label.file.to_string(), start, end, note: label.note.clone() }
     };
     let one = |diagnostic: &Diagnostic| {
         let Diagnostic { severity, code, message, labels, help } = diagnostic;
-        json!({
-            "severity": match severity { Severity::Error => "error", Severity::Warning => "warning" },
-            "code": code,
-            "message": message,
-            "labels": labels.iter().map(label).collect::<Vec<_>>(),
-            "help": help,
-        })
+        DiagnosticJson {
+            severity: match severity {
+                Severity::Error => "error",
+                Severity::Warning => "warning",
+            },
+            code,
+            message: message.clone(),
+            labels: labels.iter().map(label).collect(),
+            help: help.clone(),
+        }
     };
     diagnostics.iter().map(one).collect()
 }
@@ -244,7 +281,7 @@ mod tests {
         let backwards = Span { start: 18, end: 17 };
         for span in [0..0, 17..18, backwards, 19..999, 500..600] {
             text(&[problem(span.clone())], &sources(), Colour::Ansi);
-            json(&[problem(span)], &sources());
+            twins(&[problem(span)], &sources());
         }
         let elsewhere = problem(0..1);
         assert!(
@@ -254,8 +291,8 @@ mod tests {
 
     #[test]
     fn programs_get_lines_and_columns() {
-        let value = json(&[problem(16..18)], &sources());
-        assert_eq!(value[0]["labels"][0]["start"], json!({ "line": 2, "column": 11 }));
-        assert_eq!(value[0]["code"], "unknown-key");
+        let twin = twins(&[problem(16..18)], &sources()).remove(0);
+        assert_eq!(twin.labels[0].start, Some(Position { line: 2, column: 11 }));
+        assert_eq!(twin.code, "unknown-key");
     }
 }

@@ -71,37 +71,53 @@ fn rows(plan: &Plan, change: &Change, style: Style) -> Vec<[String; 4]> {
         }
         verdict => format!("repair: {}", verdict.word()),
     };
+    let row = |Move { path, what, remark }: Move| {
+        let remark = remark.map(|remark| format!(" · {remark}")).unwrap_or_default();
+        [id.clone(), path, what, format!("{repair}{remark}")]
+    };
+    moves(plan, change, style).into_iter().map(row).collect()
+}
+
+/// Something about a resource that somebody else moved.
+pub(super) struct Move {
+    /// The path of a field, or nothing where it is about the whole resource.
+    pub(super) path: String,
+    /// From what to what, or what else happened.
+    pub(super) what: String,
+    /// What else one has to know.
+    pub(super) remark: Option<String>,
+}
+
+/// Returns what somebody else moved about a resource that drifted.
+pub(super) fn moves(plan: &Plan, change: &Change, style: Style) -> Vec<Move> {
     let drifted = |field: &&FieldChange| field.mover != Mover::You;
-    let mut rows: Vec<[String; 4]> = Vec::new();
+    let mut moves: Vec<Move> = Vec::new();
     for field in change.fields.iter().filter(drifted) {
         // Without a memory the wanted value stands for how it was.
         let was = field.last.as_ref().unwrap_or(&field.after);
         let (was, is) = pair(&field.path, was, &field.before);
         let lines = |value: &Shown| matches!(value, Shown::Plain(text) if text.contains('\n'));
-        let values = if lines(&field.before) || lines(&field.after) {
+        let what = if lines(&field.before) || lines(&field.after) {
             "other content".to_owned()
         } else {
             format!("{was} → {is}")
         };
-        let repair = match field::crash_loop(plan, &change.id, field, style) {
-            Some(crash) => format!("{repair} · {crash}"),
-            None if field.mover == Mover::Unknown => format!("{repair} · mover unknown"),
-            None => repair.clone(),
-        };
-        rows.push([id.clone(), field::name(&field.path), values, repair]);
+        let unknown = (field.mover == Mover::Unknown).then(|| "mover unknown".to_owned());
+        let remark = field::crash_loop(plan, &change.id, field, style).or(unknown);
+        moves.push(Move { path: field::name(&field.path), what, remark });
     }
     for leftover in &change.leftovers {
-        let name = clean(&leftover.name);
-        rows.push([id.clone(), String::new(), format!("{name} is beside it"), repair.clone()]);
+        let what = format!("{} is beside it", clean(&leftover.name));
+        moves.push(Move { path: String::new(), what, remark: None });
     }
-    if rows.is_empty() {
+    if moves.is_empty() {
         let what = match change.action {
             Action::Conflict => format!("not ours: {}", clean(&change.reason)),
             _ => clean(&change.reason),
         };
-        rows.push([id, String::new(), what, repair]);
+        moves.push(Move { path: String::new(), what, remark: None });
     }
-    rows
+    moves
 }
 
 /// What could not be compared is named, so that silence about it is not taken for "no drift".

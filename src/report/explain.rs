@@ -1,7 +1,5 @@
 //! Where effective values come from.
 
-use serde::Serialize;
-
 use crate::{
     desired::{Explained, Path},
     diff::Shown,
@@ -71,20 +69,4 @@ impl<'a> Row<'a> {
         };
         Self { owner, name, value, origin: format!("{origin}{over}") }
     }
-}
-
-/// Returns the same as JSON.
-pub fn explain_json(values: &[Explained]) -> String {
-    #[derive(Serialize)]
-    struct ExplainedJson<'a> {
-        path: &'a str,
-        value: &'a str,
-        origin: &'a str,
-        overridden: &'a [String],
-    }
-    let mut twins = Vec::new();
-    for Explained { path, value, origin, overridden } in values {
-        twins.push(ExplainedJson { path, value, origin, overridden });
-    }
-    super::json::text(&twins)
 }

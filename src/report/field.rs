@@ -58,6 +58,44 @@ pub(super) fn name(path: &Path) -> String {
     if path.field == Field::Content { clean(&path.key) } else { clean(&path.to_string()) }
 }
 
+/// A field for pages that set it in their own way.
+pub(super) struct Sides {
+    /// Its path.
+    pub(super) path: String,
+    /// What was and what will be, one below the other, with what is alike around them.
+    pub(super) lines: Vec<(ChangeTag, String)>,
+    /// How many further lines there are.
+    pub(super) more: usize,
+    /// Who moved it and where it is written, in a few words each.
+    pub(super) about: Vec<String>,
+}
+
+/// Returns the fields of a change; as with [`lines`], what is made from nothing has none.
+pub(super) fn sides(plan: &Plan, change: &Change, style: Style) -> Vec<Sides> {
+    if change.action == Action::Create {
+        return Vec::new();
+    }
+    change.fields.iter().map(|field| Sides::of(plan, change, field, style)).collect()
+}
+
+impl Sides {
+    fn of(plan: &Plan, change: &Change, field: &FieldChange, style: Style) -> Self {
+        let Row { path, values, mover, why, diff, is_yours: _ } =
+            Row::of(plan, change, field, style);
+        let is_long = !diff.is_empty();
+        let mut lines = diff;
+        if !is_long {
+            lines.push((ChangeTag::Delete, shown(&field.path, &field.before)));
+            lines.push((ChangeTag::Insert, shown(&field.path, &field.after)));
+        }
+        let more = lines.len().saturating_sub(LONGEST_DIFF);
+        lines.truncate(LONGEST_DIFF);
+        let about = [if is_long { values } else { String::new() }, mover.to_owned(), why];
+        let about = about.into_iter().filter(|part| !part.is_empty()).collect();
+        Self { path, lines, more, about }
+    }
+}
+
 struct Row {
     path: String,
     values: String,

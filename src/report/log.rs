@@ -1,16 +1,13 @@
 //! Lines of logs, each with the name of where it comes from.
 
-use serde::Serialize;
-
 use super::style::{Style, Tone, pad};
 
 /// One line of a service's log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LogLine<'a> {
     /// The service; with a number behind it for a further replica.
     pub service: &'a str,
     /// When it was written, as the engine says.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<&'a str>,
     /// `stdout` or `stderr`.
     pub stream: &'static str,

@@ -1,4 +1,4 @@
-//! Plans, drift, events and states as text and JSON.
+//! Plans, drift, events and states as text, JSON, Markdown and SARIF.
 //!
 //! Values go in, a `String` comes out: nothing is printed, looked up or decided here. Text follows a few
 //! rules: the first line says where we are; one line a resource, its fields below; what is at stake stands
@@ -20,9 +20,11 @@ mod history;
 pub mod json;
 mod lock;
 mod log;
+pub mod markdown;
 mod outcome;
 mod plan;
 mod progress;
+pub mod sarif;
 mod stale;
 mod status;
 mod style;
@@ -33,7 +35,7 @@ mod verdict;
 pub use back::lasting;
 pub use drift::drift;
 pub use error::error;
-pub use explain::{explain, explain_json};
+pub use explain::explain;
 pub use history::{between, generation, history};
 pub use lock::{held_by, lock, since, unlock};
 pub use log::{LogLine, log};

@@ -105,7 +105,8 @@ fn line(id: &ResourceId, verdict: Verdict, effect: &str, width: usize, style: St
     format!("  {symbol} {}   {effect}\n", style.paint(Tone::Strong, &id))
 }
 
-fn effect(plan: &Plan, change: &Change, verdict: Verdict, style: Style) -> String {
+/// Returns what happens to a resource and why, in one line.
+pub(super) fn effect(plan: &Plan, change: &Change, verdict: Verdict, style: Style) -> String {
     let reason = clean(&change.reason);
     let mover = match change.mover {
         Some(Mover::You) | None => "",
@@ -248,7 +249,7 @@ fn notes(plan: &Plan, style: Style) -> String {
     notes + &findings(plan, style)
 }
 
-fn joined(parts: &[&str]) -> String {
+pub(super) fn joined(parts: &[&str]) -> String {
     let said: Vec<&str> = parts.iter().copied().filter(|part| !part.is_empty()).collect();
     said.join(" · ")
 }

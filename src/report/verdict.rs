@@ -10,7 +10,10 @@ use crate::{
 };
 
 /// What is going to happen to a resource. The order is that of the summary line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// An image is pulled.
     Pull,

@@ -7,6 +7,8 @@ use insta::assert_snapshot;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::readable;
+
 /// The program in `folder`, with an environment of its own and an engine that does not answer.
 fn nself(folder: &Path) -> Command {
     let mut command = Command::cargo_bin("nself").unwrap();
@@ -33,11 +35,15 @@ fn run(folder: &TempDir, words: &str) -> Ended {
         let text = text.replace(real.to_str().unwrap(), "HERE");
         text.replace(folder.path().to_str().unwrap(), "HERE")
     };
-    Ended {
+    let ended = Ended {
         code: output.status.code().unwrap(),
         out: text(output.stdout),
         err: text(output.stderr),
+    };
+    if words.contains("--json") {
+        readable::is_known(words, &ended.out);
     }
+    ended
 }
 
 fn empty() -> TempDir {
@@ -93,7 +99,7 @@ fn help_of_everything() {
 #[test]
 fn topics_are_pages() {
     let folder = empty();
-    for topic in ["exit-codes", "engine", "allow", "environment", "policy"] {
+    for topic in ["exit-codes", "engine", "allow", "environment", "policy", "json"] {
         let ended = run(&folder, &format!("help {topic}"));
         assert_eq!(ended.code, 0);
         assert_snapshot!(format!("topic-{topic}"), ended.out);

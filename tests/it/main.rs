@@ -22,6 +22,7 @@ mod examples;
 mod explain;
 mod hostile;
 mod plan;
+mod readable;
 mod report;
 mod spec;
 mod targets;

@@ -6,11 +6,14 @@
 use std::{collections::BTreeSet, fmt::Write as _};
 
 use nself::{
-    controller::pass::{self, Brief, Goal},
+    controller::{
+        Pass,
+        pass::{self, Brief, Goal},
+    },
     desired::{Desired, Facts, Path},
     engine::{Engine as _, sim::Sim},
     model::{Digest, Keyring, Millis, SecretName, Sensitive, ServiceName},
-    observed::State,
+    observed::{Observed, State},
     plan::{Past, Plan, Policy},
     report::{self, Style},
     spec::{Input, Source, parse},
@@ -23,23 +26,9 @@ use crate::case;
 async fn plans_read_like_this() {
     let mut failed = Vec::new();
     for path in case::paths("plan") {
-        let now = case::input(&path);
-        let sim = Sim::default();
-        if let Ok(before) = std::fs::read(path.with_extension("before")) {
-            let before = Input { main: Source::new("nself.toml", before), ..now.clone() };
-            apply(&sim, &before).await;
-        }
-        let text = now.main.text().into_owned();
-        for deed in header(&text, "did") {
-            happen(&sim, deed);
-        }
-        let mut desired = compile(&now);
+        let (sim, mut desired, asked) = scene(&path).await;
         let keyring = keyring(&desired);
-        let asked = Asked::read(&text);
-        if let Some(share) = header(&text, "refuse-over").next() {
-            desired.refuse_over(share.parse().unwrap());
-        }
-        let plan = look(&sim, &mut desired, &keyring, &asked).await;
+        let (_, plan) = look(&sim, &mut desired, &keyring, &asked).await;
         let shown = report::plan(&plan, 0, Style::plain()) + &steps(&plan);
         // What is planned is possible, and then there is nothing left but what is held.
         let rest = converge(&sim, &mut desired, plan, &keyring, &asked).await;
@@ -52,6 +41,46 @@ async fn plans_read_like_this() {
         }
     }
     assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+/// Returns the world of a case, what should be in it, and what is allowed.
+async fn scene(path: &std::path::Path) -> (Sim, Desired, Asked) {
+    let now = case::input(path);
+    let sim = Sim::default();
+    if let Ok(before) = std::fs::read(path.with_extension("before")) {
+        let before = Input { main: Source::new("nself.toml", before), ..now.clone() };
+        apply(&sim, &before).await;
+    }
+    let text = now.main.text().into_owned();
+    for deed in header(&text, "did") {
+        happen(&sim, deed);
+    }
+    let mut desired = compile(&now);
+    if let Some(share) = header(&text, "refuse-over").next() {
+        desired.refuse_over(share.parse().unwrap());
+    }
+    (sim, desired, Asked::read(&text))
+}
+
+/// Returns what is seen and planned in every case, by its name.
+pub(crate) async fn passes() -> Vec<(String, Pass)> {
+    let mut passes = Vec::new();
+    for path in case::paths("plan") {
+        let (sim, mut desired, asked) = scene(&path).await;
+        let keyring = keyring(&desired);
+        let (observed, plan) = look(&sim, &mut desired, &keyring, &asked).await;
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        let pass = Pass {
+            facts: Facts::default(),
+            desired,
+            observed,
+            plan,
+            looked_ms: 0,
+            warnings: Vec::new(),
+        };
+        passes.push((name, pass));
+    }
+    passes
 }
 
 fn compile(input: &Input) -> Desired {
@@ -104,9 +133,14 @@ fn header<'a>(text: &'a str, key: &str) -> impl Iterator<Item = &'a str> {
     text.lines().filter_map(move |line| line.strip_prefix(&start))
 }
 
-async fn look(sim: &Sim, desired: &mut Desired, keyring: &Keyring, asked: &Asked) -> Plan {
+async fn look(
+    sim: &Sim,
+    desired: &mut Desired,
+    keyring: &Keyring,
+    asked: &Asked,
+) -> (Observed, Plan) {
     sim.unlock(keyring);
-    pass::look(sim, desired, &asked.brief(keyring)).await.unwrap().1
+    pass::look(sim, desired, &asked.brief(keyring)).await.unwrap()
 }
 
 async fn converge(
@@ -124,7 +158,7 @@ async fn converge(
 async fn apply(sim: &Sim, input: &Input) {
     let mut desired = compile(input);
     let keyring = keyring(&desired);
-    let plan = look(sim, &mut desired, &keyring, &Asked::default()).await;
+    let (_, plan) = look(sim, &mut desired, &keyring, &Asked::default()).await;
     let rest = converge(sim, &mut desired, plan, &keyring, &Asked::default()).await;
     assert!(rest.is_empty(), "{:#?}", rest.changes);
 }

@@ -1,6 +1,9 @@
 //! One change in Terraform's shape: `actions`, `before`, `after`, what is sensitive, what forces a
 //! replacement.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
@@ -16,49 +19,120 @@ use crate::{
 };
 
 /// What every resource says of itself.
-#[derive(Serialize)]
-pub(super) struct Identity {
+struct Identity {
     address: String,
-    mode: &'static str,
     r#type: &'static str,
     name: String,
-    provider_name: &'static str,
 }
 
-#[derive(Serialize)]
+/// What happens to one resource.
+#[derive(Serialize, JsonSchema)]
 pub(super) struct ResourceChange {
-    address: String,
+    /// The resource as people and `--allow` name it, such as `container/shop-api`.
+    pub(super) address: String,
+    /// Always `managed`.
     mode: &'static str,
+    /// What it is: `image`, `network`, `volume`, `files`, `container`, or what a service has inside.
     r#type: &'static str,
+    /// Its name on the engine or in its service.
     name: String,
+    /// Always `nself`.
     provider_name: &'static str,
+    /// From what to what.
     change: ChangeJson,
+    /// Why it is replaced or removed, in Terraform's words.
     #[serde(skip_serializing_if = "Option::is_none")]
     action_reason: Option<&'static str>,
 }
 
-#[derive(Serialize)]
+/// From what to what a resource changes.
+#[derive(Serialize, JsonSchema)]
 struct ChangeJson {
-    actions: Vec<&'static str>,
+    /// One action, or two for a replacement, in their order.
+    actions: Vec<ActionJson>,
+    /// The values as they are; `null` where it does not exist.
     before: Json,
+    /// The values as they will be; `null` where it will not exist.
     after: Json,
+    /// In the shape of `after`, `true` for each value that only apply makes.
     after_unknown: Json,
+    /// In the shape of `before`, `true` for each value that is secret and stands as a fingerprint.
     before_sensitive: Json,
+    /// The same for `after`.
     after_sensitive: Json,
+    /// The paths that no running object can change.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     replace_paths: Vec<Vec<String>>,
+    /// The object that is taken over as it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    importing: Option<Importing>,
 }
 
-#[derive(Serialize)]
-pub(super) struct PlannedResource {
-    address: String,
+/// An object that is taken over as it is.
+#[derive(Serialize, JsonSchema)]
+struct Importing {
+    /// Its id on the engine.
+    id: String,
+}
+
+/// What is done, in Terraform's words.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum ActionJson {
+    /// Nothing.
+    NoOp,
+    /// It is made.
+    Create,
+    /// The same object changes; starts, restarts and reloads are updates too.
+    Update,
+    /// It is removed.
+    Delete,
+}
+
+/// A resource as it is or will be.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct ResourceValues {
+    /// The resource, as in `resource_changes`.
+    pub(super) address: String,
+    /// Always `managed`.
     mode: &'static str,
+    /// What it is.
     r#type: &'static str,
+    /// Its name.
     name: String,
+    /// Always `nself`.
     provider_name: &'static str,
+    /// The version of the shape of `values`.
+    schema_version: u32,
+    /// Its values, without those that only apply makes.
     values: Json,
+    /// In the shape of `values`, `true` for each that is secret.
     sensitive_values: Json,
 }
+
+/// A resource as the file asks for it.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct ConfiguredResource {
+    /// The resource, as in `resource_changes`.
+    address: String,
+    /// Always `managed`.
+    mode: &'static str,
+    /// What it is.
+    r#type: &'static str,
+    /// Its name.
+    name: String,
+    /// Always `nself`.
+    provider_config_key: &'static str,
+    /// The version of the shape of its values.
+    schema_version: u32,
+    /// What must be there before it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    depends_on: Vec<String>,
+}
+
+const MODE: &str = "managed";
+const PROVIDER: &str = "nself";
+const SCHEMA_VERSION: u32 = 1;
 
 impl Identity {
     fn of(id: &ResourceId) -> Self {
@@ -70,8 +144,7 @@ impl Identity {
             ResourceId::Container(name) => ("container", name),
             ResourceId::Inner(inner) => (inner.kind.word(), &inner.name),
         };
-        let (address, name) = (id.to_string(), name.clone());
-        Self { address, mode: "managed", r#type, name, provider_name: "nself" }
+        Self { address: id.to_string(), r#type, name: name.clone() }
     }
 }
 
@@ -91,23 +164,25 @@ impl ResourceChange {
         let forces = |effect: Effect| matches!(effect, Effect::Recreate | Effect::DataAtRisk);
         let forcing = change.fields.iter().filter(|field| forces(field.effect));
         let replaced = actions.len() == 2;
+        let taken_over = change.subject.as_ref().filter(|_| verdict == Verdict::Adopt);
+        let importing = taken_over.map(|subject| Importing { id: subject.id.clone() });
         let reason = match verdict {
             Verdict::Remove => Some("delete_because_no_resource_config"),
             _ if replaced => Some("replace_because_cannot_update"),
             _ => None,
         };
-        let paths = forcing.map(|field| steps(&field.path)).collect();
-        Self::new(&change.id, actions, before, after, reason).replacing(if replaced {
-            paths
-        } else {
-            Vec::new()
-        })
+        let mut entry = Self::new(&change.id, actions, before, after, reason);
+        entry.change.importing = importing;
+        if replaced {
+            entry.change.replace_paths = forcing.map(|field| steps(&field.path)).collect();
+        }
+        entry
     }
 
     /// Returns the entry of a resource that is as it should be.
     pub(super) fn unchanged(id: &ResourceId, wanted: Option<&Fields>) -> Self {
         let side = wanted.map(Side::of).unwrap_or_default();
-        Self::new(id, vec!["no-op"], Some(side.clone()), Some(side), None)
+        Self::new(id, vec![ActionJson::NoOp], Some(side.clone()), Some(side), None)
     }
 
     /// Returns what moved behind our back: from the last applied values to the live ones.
@@ -121,68 +196,106 @@ impl ResourceChange {
         });
         let after = base().with(change, |field| &field.before);
         let (actions, before, after) = match change.action {
-            Action::Create => (vec!["delete"], Some(before), None),
-            Action::Remove | Action::Conflict => (vec!["create"], None, Some(after)),
-            _ => (vec!["update"], Some(before), Some(after)),
+            Action::Create => (vec![ActionJson::Delete], Some(before), None),
+            Action::Remove | Action::Conflict => (vec![ActionJson::Create], None, Some(after)),
+            _ => (vec![ActionJson::Update], Some(before), Some(after)),
         };
         Self::new(&change.id, actions, before, after, None)
     }
 
     fn new(
         id: &ResourceId,
-        actions: Vec<&'static str>,
+        actions: Vec<ActionJson>,
         before: Option<Side>,
         after: Option<Side>,
         action_reason: Option<&'static str>,
     ) -> Self {
-        let Identity { address, mode, r#type, name, provider_name } = Identity::of(id);
-        let (before, before_sensitive) = Side::split(before);
-        let (after, after_sensitive) = Side::split(after);
+        let Identity { address, r#type, name } = Identity::of(id);
+        let before = Halves::of(before);
+        let after = Halves::of(after);
         let change = ChangeJson {
             actions,
-            before,
-            after,
-            after_unknown: Json::Object(Map::new()),
-            before_sensitive,
-            after_sensitive,
+            before: before.values,
+            after: after.values,
+            after_unknown: after.unknown,
+            before_sensitive: before.sensitive,
+            after_sensitive: after.sensitive,
             replace_paths: Vec::new(),
+            importing: None,
         };
-        Self { address, mode, r#type, name, provider_name, change, action_reason }
-    }
-
-    fn replacing(mut self, paths: Vec<Vec<String>>) -> Self {
-        self.change.replace_paths = paths;
-        self
+        Self { address, mode: MODE, r#type, name, provider_name: PROVIDER, change, action_reason }
     }
 }
 
-impl PlannedResource {
-    pub(super) fn of(id: &ResourceId, wanted: &Fields) -> Self {
-        let Identity { address, mode, r#type, name, provider_name } = Identity::of(id);
-        let (values, sensitive_values) = Side::split(Some(Side::of(wanted)));
-        Self { address, mode, r#type, name, provider_name, values, sensitive_values }
+impl ResourceValues {
+    /// Returns a resource as the file wants it.
+    pub(super) fn wanted(id: &ResourceId, wanted: &Fields) -> Self {
+        let halves = Halves::of(Some(Side::of(wanted)));
+        Self::new(Identity::of(id), halves.values, halves.sensitive)
+    }
+
+    /// Returns the resource of an entry as it is, if it is there.
+    pub(super) fn prior(entry: &ResourceChange) -> Option<Self> {
+        let ResourceChange { address, r#type, name, change, .. } = entry;
+        if change.before.is_null() {
+            return None;
+        }
+        let identity = Identity { address: address.clone(), r#type, name: name.clone() };
+        Some(Self::new(identity, change.before.clone(), change.before_sensitive.clone()))
+    }
+
+    fn new(identity: Identity, values: Json, sensitive_values: Json) -> Self {
+        let Identity { address, r#type, name } = identity;
+        let (provider_name, schema_version) = (PROVIDER, SCHEMA_VERSION);
+        Self {
+            address,
+            mode: MODE,
+            r#type,
+            name,
+            provider_name,
+            schema_version,
+            values,
+            sensitive_values,
+        }
     }
 }
 
-fn actions(plan: &Plan, change: &Change, verdict: Verdict) -> Vec<&'static str> {
+impl ConfiguredResource {
+    /// Returns a resource with what it needs.
+    pub(super) fn of<'a>(id: &ResourceId, needs: impl Iterator<Item = &'a ResourceId>) -> Self {
+        let Identity { address, r#type, name } = Identity::of(id);
+        Self {
+            address,
+            mode: MODE,
+            r#type,
+            name,
+            provider_config_key: PROVIDER,
+            schema_version: SCHEMA_VERSION,
+            depends_on: needs.map(ToString::to_string).collect(),
+        }
+    }
+}
+
+fn actions(plan: &Plan, change: &Change, verdict: Verdict) -> Vec<ActionJson> {
+    use ActionJson::{Create, Delete, NoOp, Update};
     match (verdict, change.action) {
         (Verdict::Held | Verdict::Blocked, Action::Remove) | (Verdict::Remove, _) => {
-            vec!["delete"]
+            vec![Delete]
         }
         (Verdict::Held | Verdict::Blocked, Action::Create) | (Verdict::Create, _) => {
-            vec!["create"]
+            vec![Create]
         }
         (Verdict::Pull | Verdict::Build, _) => match change.action {
-            Action::Create => vec!["create"],
-            _ => vec!["update"],
+            Action::Create => vec![Create],
+            _ => vec![Update],
         },
         (Verdict::Recreate | Verdict::Replace | Verdict::Held, _) => {
             match verdict::starts_first(plan, &change.id) {
-                Some(true) => vec!["create", "delete"],
-                Some(false) | None => vec!["delete", "create"],
+                Some(true) => vec![Create, Delete],
+                Some(false) | None => vec![Delete, Create],
             }
         }
-        (Verdict::NotChecked, _) => vec!["no-op"],
+        (Verdict::NotChecked, _) => vec![NoOp],
         (
             Verdict::Adopt
             | Verdict::Restart
@@ -194,7 +307,7 @@ fn actions(plan: &Plan, change: &Change, verdict: Verdict) -> Vec<&'static str> 
             | Verdict::Blocked
             | Verdict::Deferred,
             _,
-        ) => vec!["update"],
+        ) => vec![Update],
     }
 }
 
@@ -204,11 +317,12 @@ pub(super) fn steps(path: &Path) -> Vec<String> {
     words.chain((!path.key.is_empty()).then(|| path.key.clone())).collect()
 }
 
-/// The values of one side of a change, and which of them are secret.
+/// The values of one side of a change, which of them are secret, and which only apply makes.
 #[derive(Clone, Default)]
 struct Side {
-    values: std::collections::BTreeMap<Path, Json>,
-    secret: std::collections::BTreeSet<Path>,
+    values: BTreeMap<Path, Json>,
+    secret: BTreeSet<Path>,
+    unknown: BTreeSet<Path>,
 }
 
 impl Side {
@@ -232,6 +346,7 @@ impl Side {
 
     fn set(&mut self, path: &Path, value: &Shown) {
         self.secret.remove(path);
+        self.unknown.remove(path);
         match value {
             Shown::Absent => {
                 self.values.remove(path);
@@ -239,28 +354,48 @@ impl Side {
             Shown::Plain(text) => {
                 self.values.insert(path.clone(), typed(path.field, text));
             }
-            Shown::Secret(_) | Shown::SecretToCome | Shown::Hidden => {
+            Shown::Secret(_) | Shown::Hidden => {
                 self.values.insert(path.clone(), Json::String(shown(path, value)));
                 self.secret.insert(path.clone());
             }
-        }
-    }
-
-    /// Returns the values as nested objects, and the like with `true` for each secret one. A side that
-    /// does not exist is `null`, with nothing sensitive in it.
-    fn split(side: Option<Self>) -> (Json, Json) {
-        let Some(side) = side else {
-            return (Json::Null, Json::Bool(false));
-        };
-        let (mut values, mut secret) = (Map::new(), Map::new());
-        for (path, value) in side.values {
-            if side.secret.contains(&path) {
-                nest(&mut secret, &steps(&path), Json::Bool(true));
+            Shown::SecretToCome => {
+                self.values.remove(path);
+                self.secret.insert(path.clone());
+                self.unknown.insert(path.clone());
             }
-            nest(&mut values, &steps(&path), value);
         }
-        (Json::Object(values), Json::Object(secret))
     }
+}
+
+/// A side as nested objects. One that does not exist is `null`, with nothing sensitive in it.
+struct Halves {
+    values: Json,
+    sensitive: Json,
+    unknown: Json,
+}
+
+impl Halves {
+    fn of(side: Option<Side>) -> Self {
+        let Some(Side { values, secret, unknown }) = side else {
+            let none = Json::Bool(false);
+            return Self { values: Json::Null, sensitive: none, unknown: Json::Object(Map::new()) };
+        };
+        let marks =
+            |paths: BTreeSet<Path>| nested(paths.into_iter().map(|p| (p, Json::Bool(true))));
+        Self {
+            values: nested(values.into_iter()),
+            sensitive: marks(secret),
+            unknown: marks(unknown),
+        }
+    }
+}
+
+fn nested(values: impl Iterator<Item = (Path, Json)>) -> Json {
+    let mut map = Map::new();
+    for (path, value) in values {
+        nest(&mut map, &steps(&path), value);
+    }
+    Json::Object(map)
 }
 
 fn nest(map: &mut Map<String, Json>, steps: &[String], value: Json) {

@@ -1,46 +1,69 @@
 //! What was done, as JSON.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::text;
+use super::{FORMAT_VERSION, text};
 use crate::{
     diff::{Difference, How},
     history::{Broken, ChangeEntry, Run, StepEntry, Verified},
 };
 
-#[derive(Serialize)]
-struct HistoryJson<'a> {
+/// Applies, the latest first.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct HistoryJson<'a> {
+    /// The version of this shape.
     format_version: &'static str,
+    /// The applies.
     runs: Vec<RunJson<'a>>,
 }
 
-#[derive(Serialize)]
+/// One apply.
+#[derive(Serialize, JsonSchema)]
 struct RunJson<'a> {
+    /// The generation that stands after it.
     generation: u64,
+    /// The first and the last generation it made.
     generations: [u64; 2],
+    /// The number of its first entry.
     entry: i64,
+    /// When it began, in milliseconds since 1970.
     began_ms: u64,
+    /// When it ended; `null` when it goes on or was cut off.
     ended_ms: Option<u64>,
+    /// Who.
     user: &'a str,
+    /// From which host.
     host: &'a str,
+    /// What was asked for.
     command: &'static str,
+    /// How it ended, in a word.
     result: &'static str,
+    /// The generation it brought back.
     returns_to: Option<u64>,
+    /// The environment.
     environment: Option<&'a str>,
+    /// The engine's own id.
     engine: &'a str,
+    /// The version of nself.
     nself: &'a str,
+    /// What differed. Values begin with `=` for a text, `*` for a fingerprint; `-` is nothing, `?` a secret to come, `!` hidden.
     changes: &'a [ChangeEntry],
+    /// What came of each step.
     steps: &'a [StepEntry],
 }
 
 /// Returns applies, in the order given.
 pub fn history(runs: &[Run]) -> String {
-    text(&HistoryJson { format_version: "1.0", runs: runs.iter().map(RunJson::of).collect() })
+    text(&HistoryJson {
+        format_version: FORMAT_VERSION,
+        runs: runs.iter().map(RunJson::of).collect(),
+    })
 }
 
 /// Returns one apply.
 pub fn generation(run: &Run) -> String {
-    text(&HistoryJson { format_version: "1.0", runs: vec![RunJson::of(run)] })
+    text(&HistoryJson { format_version: FORMAT_VERSION, runs: vec![RunJson::of(run)] })
 }
 
 impl<'a> RunJson<'a> {
@@ -67,25 +90,38 @@ impl<'a> RunJson<'a> {
     }
 }
 
-#[derive(Serialize)]
-struct BetweenJson {
+/// What differs between two generations.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct BetweenJson {
+    /// The version of this shape.
     format_version: &'static str,
+    /// The first generation.
     from: u64,
+    /// The second generation.
     to: u64,
+    /// What differs.
     differences: Vec<DifferenceJson>,
 }
 
-#[derive(Serialize)]
+/// A resource that is not the same in both.
+#[derive(Serialize, JsonSchema)]
 struct DifferenceJson {
+    /// The resource.
     address: String,
+    /// `added`, `removed` or `changed`.
     how: &'static str,
+    /// The values that differ.
     fields: Vec<FieldJson>,
 }
 
-#[derive(Serialize)]
+/// A value that is not the same in both.
+#[derive(Serialize, JsonSchema)]
 struct FieldJson {
+    /// The path of the value.
     path: String,
+    /// How it was; see the schema of the history.
     before: String,
+    /// How it is, likewise.
     after: String,
 }
 
@@ -113,16 +149,23 @@ pub fn between(from: u64, to: u64, differences: &[Difference]) -> String {
             },
         })
         .collect();
-    text(&BetweenJson { format_version: "1.0", from, to, differences })
+    text(&BetweenJson { format_version: FORMAT_VERSION, from, to, differences })
 }
 
-#[derive(Serialize)]
-struct VerifiedJson<'a> {
+/// Whether the history is as it was written.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct VerifiedJson<'a> {
+    /// The version of this shape.
     format_version: &'static str,
+    /// Whether every entry is as it was written.
     intact: bool,
+    /// How many there are.
     entries: Option<usize>,
+    /// The digest that stands for all of them.
     head: Option<&'a str>,
+    /// The first entry that is not as it was written.
     broken_at: Option<i64>,
+    /// What is wrong with it.
     what: Option<&'a str>,
 }
 
@@ -130,7 +173,7 @@ struct VerifiedJson<'a> {
 pub fn verified(verified: &Result<Verified, Broken>) -> String {
     let (good, bad) = (verified.as_ref().ok(), verified.as_ref().err());
     text(&VerifiedJson {
-        format_version: "1.0",
+        format_version: FORMAT_VERSION,
         intact: good.is_some(),
         entries: good.map(|good| good.entries),
         head: good.map(|good| good.head.as_str()),

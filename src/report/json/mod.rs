@@ -6,21 +6,34 @@
 
 mod change;
 mod history;
+mod lock;
+mod own;
 mod plan;
 mod rest;
+mod run;
+mod schema;
 
 pub use history::{between, generation, history, verified};
+pub use lock::lock;
 pub use plan::{drift, plan};
-pub use rest::{applied, check, event, failure, lock, status, urls};
+pub use rest::{
+    EngineVersion, check, explain, failure, graph, init, log, secrets, status, urls, version,
+};
+pub use run::{applied, event};
+pub use schema::{OUTPUTS, Output};
 
 use serde::Serialize;
 
+/// The version of our own shapes: the first number moves when a key goes or means something else, the
+/// second when one is added.
+pub const FORMAT_VERSION: &str = "1.0";
+
 /// Returns `value` as indented JSON with a newline behind it.
-pub fn text(value: &impl Serialize) -> String {
+pub(super) fn text(value: &impl Serialize) -> String {
     serde_json::to_string_pretty(value).expect("our shapes have text keys only") + "\n"
 }
 
 /// Returns `value` as one line of JSON with a newline behind it.
-pub fn line(value: &impl Serialize) -> String {
+fn line(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("our shapes have text keys only") + "\n"
 }

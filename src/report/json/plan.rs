@@ -1,156 +1,134 @@
-//! A plan, and drift, as JSON.
+//! A plan, and drift, in Terraform's representation.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::change::{PlannedResource, ResourceChange, steps};
+use super::{
+    change::{ConfiguredResource, ResourceChange, ResourceValues, steps},
+    own::Own,
+};
 use crate::{
     controller::Pass,
     desired::Fields,
-    diff::{Action, Change, FieldChange, LeftOut, Mover},
-    model::{Origin, ResourceId},
-    plan::{Away, Finding, Plan},
-    report::{
-        field, step,
-        value::shown,
-        verdict::{self, Summary, Verdict},
-    },
+    diff::{Action, Change, Mover},
+    model::ResourceId,
+    plan::Plan,
+    report::verdict::Verdict,
 };
 
 /// The version of Terraform's representation that is followed.
-const FORMAT_VERSION: &str = "1.2";
+const TERRAFORM_FORMAT: &str = "1.2";
+/// The version of Terraform's representation of a state.
+const TERRAFORM_STATE: &str = "1.0";
 
-#[derive(Serialize)]
-struct PlanJson {
+/// A plan in Terraform's representation. What is ours alone lies under `nself`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct PlanJson {
+    /// The version of Terraform's representation.
     format_version: &'static str,
+    /// Whether apply would do anything.
     applyable: bool,
+    /// Whether apply would do all there is to do; not where something is held or cannot be seen yet.
     complete: bool,
+    /// Always false: a plan that cannot be made is an error instead.
     errored: bool,
-    planned_values: PlannedValues,
+    /// What will be.
+    planned_values: Values,
+    /// What somebody other than the file has moved: from the last applied values to the live ones.
     resource_drift: Vec<ResourceChange>,
+    /// What happens to each resource, `no-op` included.
     resource_changes: Vec<ResourceChange>,
+    /// What this plan does not do: it is held, waits for something held, or cannot be seen yet.
     deferred_changes: Vec<DeferredChange>,
+    /// The values behind the drift.
+    relevant_attributes: Vec<RelevantAttribute>,
+    /// What is, as far as it is compared.
+    prior_state: PriorState,
+    /// What the file asks for.
+    configuration: Configuration,
+    /// What only nself has to say.
     nself: Own,
 }
 
-#[derive(Serialize)]
-struct PlannedValues {
+/// What moved, in the shape of a plan without a plan's changes.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct DriftJson {
+    /// The version of Terraform's representation.
+    format_version: &'static str,
+    /// Whether anything moved.
+    drifted: bool,
+    /// What moved: from the last applied values to the live ones.
+    resource_drift: Vec<ResourceChange>,
+    /// What only nself has to say; a plan's steps are not in it.
+    nself: Own,
+}
+
+/// Resources with their values.
+#[derive(Serialize, JsonSchema)]
+struct Values {
+    /// All of them; there is one module.
     root_module: Module,
 }
 
-#[derive(Serialize)]
+/// The resources of the project.
+#[derive(Serialize, JsonSchema)]
 struct Module {
-    resources: Vec<PlannedResource>,
+    /// In the order of their kinds and names.
+    resources: Vec<ResourceValues>,
 }
 
-/// What this plan does not do: it is held, waits for something held, or cannot be seen yet.
-#[derive(Serialize)]
+/// What is, before anything is done.
+#[derive(Serialize, JsonSchema)]
+struct PriorState {
+    /// The version of Terraform's representation of a state.
+    format_version: &'static str,
+    /// The resources that are there.
+    values: Values,
+}
+
+/// What the file asks for.
+#[derive(Serialize, JsonSchema)]
+struct Configuration {
+    /// Who provides resources: nself alone.
+    provider_config: BTreeMap<&'static str, Provider>,
+    /// All resources; there is one module.
+    root_module: ConfiguredModule,
+}
+
+/// Who provides resources.
+#[derive(Serialize, JsonSchema)]
+struct Provider {
+    /// Its short name.
+    name: &'static str,
+    /// Its whole name.
+    full_name: &'static str,
+}
+
+/// The resources that the file asks for.
+#[derive(Serialize, JsonSchema)]
+struct ConfiguredModule {
+    /// In the order of their kinds and names.
+    resources: Vec<ConfiguredResource>,
+}
+
+/// A change that this plan does not make.
+#[derive(Serialize, JsonSchema)]
 struct DeferredChange {
+    /// `held`, `blocked`, `absent_prereq` (it cannot be seen yet) or `unknown` (it cannot be compared).
     reason: &'static str,
+    /// What it would be.
     resource_change: ResourceChange,
 }
 
-/// What only nself has to say.
-#[derive(Serialize)]
-struct Own {
-    title: String,
-    engine: Engine,
-    generation: u64,
-    looked_ms: u64,
-    summary: BTreeMap<&'static str, usize>,
-    changes: BTreeMap<String, OwnChange>,
-    held: Vec<HeldJson>,
-    blocked: BTreeMap<String, String>,
-    refused: bool,
-    policy: Vec<FindingJson>,
-    targets: Vec<String>,
-    left_out: Vec<LeftOutJson>,
-    notes: Vec<NoteJson>,
-    steps: Vec<StepJson>,
-}
-
-#[derive(Serialize)]
-struct Engine {
-    name: String,
-    api: String,
-    address: String,
-}
-
-#[derive(Serialize)]
-struct OwnChange {
-    verdict: &'static str,
-    reason: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    mover: Option<&'static str>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    fields: Vec<FieldJson>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    leftovers: Vec<String>,
-    /// How long it is going to be away; `null` for not known yet, absent where nothing runs.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    away_ms: Option<serde_json::Value>,
-}
-
-#[derive(Serialize)]
-struct FieldJson {
-    path: Vec<String>,
-    before: String,
-    after: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    last_applied: Option<String>,
-    mover: &'static str,
-    effect: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    origin: Option<OriginJson>,
-}
-
-#[derive(Serialize)]
-struct OriginJson {
-    text: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    file: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    line: Option<usize>,
-}
-
-#[derive(Serialize)]
-struct HeldJson {
-    address: String,
-    what: String,
-    allow: String,
-}
-
-#[derive(Serialize)]
-struct FindingJson {
-    policy: String,
-    effect: &'static str,
-    address: Option<String>,
-    why: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    origin: Option<OriginJson>,
-    rule: OriginJson,
-}
-
-#[derive(Serialize)]
-struct LeftOutJson {
-    address: String,
-    service: Option<String>,
-    reason: String,
-}
-
-#[derive(Serialize)]
-struct NoteJson {
-    address: String,
-    text: String,
-}
-
-#[derive(Serialize)]
-struct StepJson {
-    address: String,
-    what: String,
-    why: String,
-    after: Vec<usize>,
+/// A live value that took part in a change.
+#[derive(Serialize, JsonSchema)]
+struct RelevantAttribute {
+    /// The resource.
+    resource: String,
+    /// The path in its values.
+    attribute: Vec<String>,
 }
 
 /// Returns a plan in Terraform's representation.
@@ -158,6 +136,7 @@ pub fn plan(pass: &Pass) -> String {
     let plan = &pass.plan;
     let mut entries: BTreeMap<&ResourceId, ResourceChange> = BTreeMap::new();
     let mut deferred = Vec::new();
+    let mut unseen = Vec::new();
     for change in &plan.changes.changes {
         let entry = ResourceChange::of(plan, change, wanted(pass, &change.id).as_ref());
         let reason = match Verdict::of(plan, change) {
@@ -170,42 +149,45 @@ pub fn plan(pass: &Pass) -> String {
                 continue;
             }
         };
-        deferred.push(DeferredChange { reason, resource_change: entry });
+        let entry = DeferredChange { reason, resource_change: entry };
+        match change.action {
+            Action::Deferred | Action::NotChecked => unseen.push(entry),
+            _ => deferred.push(entry),
+        }
     }
     for id in &plan.changes.unchanged {
         entries.insert(id, ResourceChange::unchanged(id, wanted(pass, id).as_ref()));
     }
+    let resource_changes: Vec<ResourceChange> = entries.into_values().collect();
+    let there = resource_changes.iter().chain(deferred.iter().map(|one| &one.resource_change));
+    let prior = Values::of(there.filter_map(ResourceValues::prior).collect());
+    deferred.extend(unseen);
     super::text(&PlanJson {
-        format_version: FORMAT_VERSION,
+        format_version: TERRAFORM_FORMAT,
         applyable: !plan.steps.is_empty(),
         complete: deferred.is_empty() && plan.changes.left_out.is_empty() && !plan.is_refused(),
         errored: false,
         planned_values: planned(pass),
         resource_drift: drifted(pass),
-        resource_changes: entries.into_values().collect(),
+        relevant_attributes: relevant(plan),
+        prior_state: PriorState { format_version: TERRAFORM_STATE, values: prior },
+        resource_changes,
         deferred_changes: deferred,
-        nself: own(plan, pass.looked_ms),
+        configuration: configuration(pass),
+        nself: Own::of(plan, pass.looked_ms),
     })
 }
 
 /// Returns what moved, in the shape of a plan without a plan's changes.
 pub fn drift(pass: &Pass) -> String {
-    #[derive(Serialize)]
-    struct DriftJson {
-        format_version: &'static str,
-        drifted: bool,
-        resource_drift: Vec<ResourceChange>,
-        nself: Own,
-    }
     let resource_drift = drifted(pass);
-    let mut own = own(&only_drift(&pass.plan), pass.looked_ms);
-    // A plan's steps are not drift's business: nobody is going to take them.
-    own.steps.clear();
+    let own = Own::of(&only_drift(&pass.plan), pass.looked_ms);
     super::text(&DriftJson {
-        format_version: FORMAT_VERSION,
+        format_version: TERRAFORM_FORMAT,
         drifted: !resource_drift.is_empty(),
         resource_drift,
-        nself: own,
+        // A plan's steps are not drift's business: nobody is going to take them.
+        nself: own.without_steps(),
     })
 }
 
@@ -220,7 +202,8 @@ fn only_drift(plan: &Plan) -> Plan {
             *effect = most;
         }
     }
-    let moved: BTreeSet<ResourceId> = plan.changes.changes.iter().map(|c| c.id.clone()).collect();
+    let moved: std::collections::BTreeSet<ResourceId> =
+        plan.changes.changes.iter().map(|c| c.id.clone()).collect();
     plan.steps.retain(|step| moved.contains(&step.group));
     plan.held.retain(|held| moved.contains(&held.id));
     plan.blocked.retain(|id, _| moved.contains(id));
@@ -233,13 +216,27 @@ fn wanted(pass: &Pass, id: &ResourceId) -> Option<Fields> {
     pass.desired.resources.get(id).map(crate::desired::Resource::fields)
 }
 
-fn planned(pass: &Pass) -> PlannedValues {
+impl Values {
+    fn of(mut resources: Vec<ResourceValues>) -> Self {
+        resources.sort_by(|a, b| a.address.cmp(&b.address));
+        Self { root_module: Module { resources } }
+    }
+}
+
+fn planned(pass: &Pass) -> Values {
     let resources = pass.desired.resources.iter();
-    PlannedValues {
-        root_module: Module {
-            resources: resources
-                .map(|(id, resource)| PlannedResource::of(id, &resource.fields()))
-                .collect(),
+    let values = resources.map(|(id, one)| ResourceValues::wanted(id, &one.fields()));
+    Values::of(values.collect())
+}
+
+fn configuration(pass: &Pass) -> Configuration {
+    let provider = Provider { name: "nself", full_name: "nself" };
+    let needs = |id: &ResourceId| pass.desired.after.get(id).into_iter().flat_map(BTreeMap::keys);
+    let resources = pass.desired.resources.keys();
+    Configuration {
+        provider_config: BTreeMap::from([(provider.name, provider)]),
+        root_module: ConfiguredModule {
+            resources: resources.map(|id| ConfiguredResource::of(id, needs(id))).collect(),
         },
     }
 }
@@ -249,153 +246,14 @@ fn drifted(pass: &Pass) -> Vec<ResourceChange> {
     moved.map(|change| ResourceChange::drifted(change, wanted(pass, &change.id).as_ref())).collect()
 }
 
-fn own(plan: &Plan, looked_ms: u64) -> Own {
-    let Summary { counts, unchanged } = Summary::of(plan);
-    let mut summary: BTreeMap<&'static str, usize> =
-        counts.into_iter().map(|(verdict, count)| (word(verdict), count)).collect();
-    summary.insert("unchanged", unchanged);
-    let mut changes: BTreeMap<String, OwnChange> =
-        plan.changes.changes.iter().map(|change| own_change(plan, change)).collect();
-    for (id, (verdict, why)) in verdict::followers(plan) {
-        let reason = why.to_owned();
-        let follower = OwnChange {
-            verdict: word(verdict),
-            reason,
-            mover: None,
-            fields: Vec::new(),
-            leftovers: Vec::new(),
-            away_ms: away(plan, id),
-        };
-        changes.insert(id.to_string(), follower);
-    }
-    Own {
-        title: plan.title.clone(),
-        engine: Engine {
-            name: plan.engine.name.clone(),
-            api: plan.engine.api.clone(),
-            address: plan.engine.address.clone(),
-        },
-        generation: plan.generation(),
-        looked_ms,
-        summary,
-        changes,
-        held: plan.held.iter().map(HeldJson::of).collect(),
-        blocked: plan.blocked.iter().map(|(id, why)| (id.to_string(), why.clone())).collect(),
-        refused: plan.is_refused(),
-        policy: plan.findings.iter().map(FindingJson::of).collect(),
-        targets: plan.changes.targets.iter().map(ToString::to_string).collect(),
-        left_out: plan.changes.left_out.iter().map(LeftOutJson::of).collect(),
-        notes: plan
-            .changes
-            .notes
-            .iter()
-            .map(|note| NoteJson { address: note.id.to_string(), text: note.text.clone() })
-            .collect(),
-        steps: plan
-            .steps
-            .iter()
-            .map(|one| StepJson {
-                address: one.group.to_string(),
-                what: step(one),
-                why: one.why.clone(),
-                after: one.after.iter().copied().collect(),
-            })
-            .collect(),
-    }
-}
-
-fn away(plan: &Plan, id: &ResourceId) -> Option<serde_json::Value> {
-    plan.away.get(id).map(|away| match away {
-        Away::Not => 0.into(),
-        Away::About(millis) => millis.0.into(),
-        Away::Unknown => serde_json::Value::Null,
-    })
-}
-
-impl FindingJson {
-    fn of(finding: &Finding) -> Self {
-        let Finding { policy, effect, id, why, origin, rule } = finding;
-        Self {
-            policy: policy.to_string(),
-            effect: effect.word(),
-            address: id.as_ref().map(ToString::to_string),
-            why: why.clone(),
-            origin: origin.as_ref().map(OriginJson::of),
-            rule: OriginJson::of(rule),
+/// Returns the live values that somebody other than the file moved.
+fn relevant(plan: &Plan) -> Vec<RelevantAttribute> {
+    let mut found = Vec::new();
+    for change in &plan.changes.changes {
+        for field in change.fields.iter().filter(|field| field.mover != Mover::You) {
+            let (resource, attribute) = (change.id.to_string(), steps(&field.path));
+            found.push(RelevantAttribute { resource, attribute });
         }
     }
-}
-
-impl LeftOutJson {
-    fn of(left: &LeftOut) -> Self {
-        let LeftOut { change, service } = left;
-        let fields: Vec<String> = change.fields.iter().map(|one| one.path.to_string()).collect();
-        let differs = || format!("{} differs", fields.join(", "));
-        let reason = if fields.is_empty() { change.reason.clone() } else { differs() };
-        let service = service.as_ref().map(ToString::to_string);
-        Self { address: change.id.to_string(), service, reason }
-    }
-}
-
-impl HeldJson {
-    fn of(held: &crate::plan::Held) -> Self {
-        Self {
-            address: held.id.to_string(),
-            what: held.what.clone(),
-            allow: held.release.to_string(),
-        }
-    }
-}
-
-fn own_change(plan: &Plan, change: &Change) -> (String, OwnChange) {
-    let own = OwnChange {
-        verdict: word(Verdict::of(plan, change)),
-        reason: change.reason.clone(),
-        mover: change.mover.map(field::mover),
-        fields: change.fields.iter().map(FieldJson::of).collect(),
-        leftovers: change.leftovers.iter().map(|leftover| leftover.name.clone()).collect(),
-        away_ms: away(plan, &change.id),
-    };
-    (change.id.to_string(), own)
-}
-
-impl FieldJson {
-    fn of(change: &FieldChange) -> Self {
-        use crate::diff::Effect;
-        let FieldChange { path, before, after, last, mover, origin, effect } = change;
-        Self {
-            path: steps(path),
-            before: shown(path, before),
-            after: shown(path, after),
-            last_applied: last.as_ref().map(|last| shown(path, last)),
-            mover: field::mover(*mover),
-            effect: match effect {
-                Effect::InPlace => "in_place",
-                Effect::Reload => "reload",
-                Effect::Restart => "restart",
-                Effect::Recreate => "recreate",
-                Effect::DataAtRisk => "data_at_risk",
-            },
-            origin: origin.as_ref().map(OriginJson::of),
-        }
-    }
-}
-
-impl OriginJson {
-    fn of(origin: &Origin) -> Self {
-        let (file, line) = match origin {
-            Origin::File { file, line, .. } => (Some(file.to_string()), Some(*line)),
-            Origin::Kind(_) | Origin::Default | Origin::Computed(_) => (None, None),
-        };
-        Self { text: origin.brief(), file, line }
-    }
-}
-
-/// Returns a verdict as a key.
-fn word(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::InPlace => "in_place",
-        Verdict::NotChecked => "not_checked",
-        other => other.word(),
-    }
+    found
 }

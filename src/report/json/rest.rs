@@ -1,178 +1,93 @@
-//! Events, outcomes, states, addresses and mistakes as JSON.
+//! States, addresses, origins, secrets, mistakes: what single commands print as JSON.
 
-use std::collections::BTreeMap;
-
+use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::FORMAT_VERSION;
 use crate::{
-    controller::Report,
-    desired::Desired,
-    engine::{Holder, Life},
+    desired::{Desired, Explained},
     model::{Diagnostic, Severity},
-    plan::{Event, Failure, Plan},
+    plan::Plan,
     report::{
-        Condition, Ending, Status, diagnostic, diagnostic::Sources, ending, lock::moment, step,
+        Condition, LogLine, Status,
+        diagnostic::{DiagnosticJson, Sources, twins},
     },
 };
 
-#[derive(Serialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
-enum EventJson {
-    Started(StepJson),
-    Finished {
-        #[serde(flatten)]
-        step: StepJson,
-        took_ms: u64,
-    },
-    Failed {
-        #[serde(flatten)]
-        step: StepJson,
-        took_ms: u64,
-        failure: FailureJson,
-    },
-    Skipped {
-        #[serde(flatten)]
-        step: StepJson,
-        because: Option<usize>,
-    },
-    Returning {
-        address: String,
-    },
-    Returned {
-        address: String,
-        failure: Option<FailureJson>,
-    },
+/// Why a command ended without its result.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct ErrorJson<'a> {
+    /// The version of this shape.
+    format_version: &'static str,
+    /// What went wrong.
+    error: Wrong<'a>,
 }
 
-#[derive(Serialize)]
-struct StepJson {
-    step: usize,
-    address: Option<String>,
-    what: Option<String>,
-}
-
-#[derive(Serialize)]
-struct FailureJson {
-    chain: Vec<String>,
-    facts: BTreeMap<&'static str, String>,
-    remedy: Option<String>,
-}
-
-impl FailureJson {
-    fn of(failure: &Failure) -> Self {
-        Self {
-            chain: failure.chain.clone(),
-            facts: failure.facts.iter().cloned().collect(),
-            remedy: failure.remedy.clone(),
-        }
-    }
-}
-
-/// Returns an event as one line.
-pub fn event(plan: &Plan, event: &Event) -> String {
-    let at = |place: usize| {
-        let one = plan.steps.get(place);
-        StepJson { step: place, address: one.map(|one| one.group.to_string()), what: one.map(step) }
-    };
-    super::line(&match event {
-        Event::Started { step } => EventJson::Started(at(*step)),
-        Event::Finished { step, took } => EventJson::Finished { step: at(*step), took_ms: took.0 },
-        Event::Failed { step, took, failure } => EventJson::Failed {
-            step: at(*step),
-            took_ms: took.0,
-            failure: FailureJson::of(failure),
-        },
-        Event::Skipped { step, because } => {
-            EventJson::Skipped { step: at(*step), because: *because }
-        }
-        Event::Returning { group } => EventJson::Returning { address: group.to_string() },
-        Event::Returned { group, failure } => EventJson::Returned {
-            address: group.to_string(),
-            failure: failure.as_ref().map(FailureJson::of),
-        },
-    })
-}
-
-/// Returns what came of an apply as one line: the last one after its events.
-pub fn applied(report: &Report, exit: u8) -> String {
-    #[derive(Serialize)]
-    struct AppliedJson {
-        event: &'static str,
-        ending: &'static str,
-        done: usize,
-        failed: usize,
-        skipped: usize,
-        held: Vec<String>,
-        urls: Vec<String>,
-        exit: u8,
-    }
-    let (mut done, mut failed, mut skipped) = (0, 0, 0);
-    for (_, applied) in &report.passes {
-        let counts = applied.counts();
-        done += counts.0;
-        failed += counts.1;
-        skipped += counts.2;
-    }
-    super::line(&AppliedJson {
-        event: "ended",
-        ending: match ending(report) {
-            Ending::Nothing => "nothing",
-            Ending::Done => "done",
-            Ending::Held => "held",
-            Ending::Refused => "refused",
-            Ending::Unsettled => "unsettled",
-            Ending::Interrupted => "interrupted",
-            Ending::Failed => "failed",
-        },
-        done,
-        failed,
-        skipped,
-        held: report.rest.held.iter().map(|held| held.release.to_string()).collect(),
-        urls: report.desired.urls.iter().map(|url| url.url.clone()).collect(),
-        exit,
-    })
+/// What went wrong.
+#[derive(Serialize, JsonSchema)]
+struct Wrong<'a> {
+    /// What was attempted, then each cause.
+    chain: &'a [String],
+    /// What to do about it.
+    remedy: Option<&'a str>,
+    /// The code the program ends with.
+    exit: u8,
 }
 
 /// Returns why a command failed as a whole, as one line.
 pub fn failure(chain: &[String], remedy: Option<&str>, exit: u8) -> String {
-    #[derive(Serialize)]
-    struct ErrorJson<'a> {
-        chain: &'a [String],
-        remedy: Option<&'a str>,
-        exit: u8,
-    }
-    #[derive(Serialize)]
-    struct Whole<'a> {
-        error: ErrorJson<'a>,
-    }
-    super::line(&Whole { error: ErrorJson { chain, remedy, exit } })
+    let error = Wrong { chain, remedy, exit };
+    super::line(&ErrorJson { format_version: FORMAT_VERSION, error })
+}
+
+/// The state of a project.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct StatusJson<'a> {
+    /// The version of this shape.
+    format_version: &'static str,
+    /// The project, and the environment where it has one.
+    title: &'a str,
+    /// The engine's name and version.
+    engine: &'a str,
+    /// How many applies changed something.
+    generation: u64,
+    /// Whether all is as the file says.
+    in_sync: bool,
+    /// How many resources are not as the file says.
+    pending: usize,
+    /// What waits for a person's word: each the word behind `--allow`.
+    held: Vec<String>,
+    /// The services, by name.
+    services: Vec<ServiceJson<'a>>,
+}
+
+/// The state of a service: that of its worst container.
+#[derive(Serialize, JsonSchema)]
+struct ServiceJson<'a> {
+    /// Its name.
+    service: &'a str,
+    /// How many containers it should have.
+    replicas: usize,
+    /// `healthy`, `running`, `done`, `starting`, `unhealthy`, `stopped`, `missing`, or the engine's words.
+    state: String,
+    /// Whether `nself stop` stopped it.
+    stopped_by_person: bool,
+    /// For how long it has been running, in milliseconds.
+    for_ms: Option<u64>,
+    /// How often the engine started its containers again.
+    restarts: u64,
+    /// Bytes of memory in use, where they were measured.
+    memory: Option<u64>,
+    /// The limit in bytes over all its containers.
+    memory_limit: Option<u64>,
+    /// The first address it is reachable at.
+    url: Option<&'a str>,
 }
 
 /// Returns the state of a project.
 pub fn status(status: &Status, plan: &Plan) -> String {
-    #[derive(Serialize)]
-    struct StatusJson<'a> {
-        title: &'a str,
-        engine: &'a str,
-        generation: u64,
-        in_sync: bool,
-        pending: usize,
-        held: Vec<String>,
-        services: Vec<ServiceJson<'a>>,
-    }
-    #[derive(Serialize)]
-    struct ServiceJson<'a> {
-        service: &'a str,
-        replicas: usize,
-        state: String,
-        stopped_by_person: bool,
-        for_ms: Option<u64>,
-        restarts: u64,
-        memory: Option<u64>,
-        memory_limit: Option<u64>,
-        url: Option<&'a str>,
-    }
     super::text(&StatusJson {
+        format_version: FORMAT_VERSION,
         title: &plan.title,
         engine: &plan.engine.name,
         generation: plan.generation(),
@@ -200,68 +115,214 @@ pub fn status(status: &Status, plan: &Plan) -> String {
     })
 }
 
-/// Returns the addresses.
-pub fn urls(desired: &Desired) -> String {
-    #[derive(Serialize)]
-    struct UrlJson<'a> {
-        service: &'a str,
-        url: &'a str,
-    }
-    let urls = desired.urls.iter();
-    let urls: Vec<UrlJson<'_>> =
-        urls.map(|url| UrlJson { service: url.service.as_str(), url: &url.url }).collect();
-    super::text(&urls)
+/// The addresses of a project.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct UrlsJson<'a> {
+    /// The version of this shape.
+    format_version: &'static str,
+    /// By service.
+    urls: Vec<UrlJson<'a>>,
 }
 
-/// Returns who holds a project's lock, if anybody, and whether it was broken.
-pub fn lock(project: &str, holder: Option<(&Holder, Life)>, broken: bool) -> String {
-    #[derive(Serialize)]
-    struct LockJson<'a> {
-        project: &'a str,
-        held: bool,
-        broken: bool,
-        holder: Option<HolderJson<'a>>,
-    }
-    #[derive(Serialize)]
-    struct HolderJson<'a> {
-        user: &'a str,
-        host: &'a str,
-        process: u32,
-        since: Option<String>,
-        life: &'static str,
-    }
-    super::text(&LockJson {
-        project,
-        held: holder.is_some() && !broken,
-        broken,
-        holder: holder.map(|(holder, life)| HolderJson {
-            user: &holder.user,
-            host: &holder.host,
-            process: holder.pid,
-            since: moment(holder),
-            life: match life {
-                Life::Alive => "alive",
-                Life::Dead => "dead",
-                Life::Unknown => "unknown",
-            },
-        }),
+/// An address.
+#[derive(Serialize, JsonSchema)]
+struct UrlJson<'a> {
+    /// Of which service.
+    service: &'a str,
+    /// The address.
+    url: &'a str,
+}
+
+/// Returns the addresses.
+pub fn urls(desired: &Desired) -> String {
+    let urls = desired.urls.iter();
+    super::text(&UrlsJson {
+        format_version: FORMAT_VERSION,
+        urls: urls.map(|one| UrlJson { service: one.service.as_str(), url: &one.url }).collect(),
     })
 }
 
-/// Returns what is wrong with a configuration, if anything.
+/// What is wrong with a configuration, if anything.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct CheckJson {
+    /// The version of this shape.
+    format_version: &'static str,
+    /// Whether it can be used.
+    valid: bool,
+    /// How many mistakes there are.
+    errors: usize,
+    /// How many things are probably not meant.
+    warnings: usize,
+    /// All of them, in the order of the file.
+    diagnostics: Vec<DiagnosticJson>,
+}
+
+/// Returns what is wrong with a configuration, if anything, as one line.
 pub fn check(diagnostics: &[Diagnostic], sources: &Sources) -> String {
-    #[derive(Serialize)]
-    struct CheckJson {
-        valid: bool,
-        errors: usize,
-        warnings: usize,
-        diagnostics: serde_json::Value,
-    }
     let count = |severity| diagnostics.iter().filter(|one| one.severity == severity).count();
-    super::text(&CheckJson {
+    super::line(&CheckJson {
+        format_version: FORMAT_VERSION,
         valid: count(Severity::Error) == 0,
         errors: count(Severity::Error),
         warnings: count(Severity::Warning),
-        diagnostics: diagnostic::json(diagnostics, sources),
+        diagnostics: twins(diagnostics, sources),
     })
+}
+
+/// What needs what.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct GraphJson<'a> {
+    /// The version of this shape.
+    format_version: &'static str,
+    /// The resources.
+    nodes: Vec<String>,
+    /// From each resource to what it needs.
+    edges: Vec<Edge<'a>>,
+}
+
+/// One resource needs another.
+#[derive(Serialize, JsonSchema)]
+struct Edge<'a> {
+    /// The one that needs.
+    from: String,
+    /// The one that is needed.
+    to: String,
+    /// Why.
+    why: &'a str,
+}
+
+/// Returns what needs what.
+pub fn graph(desired: &Desired) -> String {
+    let mut edges = Vec::new();
+    for (from, needs) in &desired.after {
+        for (to, why) in needs {
+            edges.push(Edge { from: from.to_string(), to: to.to_string(), why });
+        }
+    }
+    let nodes = desired.resources.keys().map(ToString::to_string).collect();
+    super::text(&GraphJson { format_version: FORMAT_VERSION, nodes, edges })
+}
+
+/// Where effective values come from.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct ExplainJson<'a> {
+    /// The version of this shape.
+    format_version: &'static str,
+    /// Each value that was asked for.
+    values: Vec<ExplainedJson<'a>>,
+}
+
+/// A value with its origin.
+#[derive(Serialize, JsonSchema)]
+struct ExplainedJson<'a> {
+    /// What it belongs to and its name there.
+    path: &'a str,
+    /// The value; a secret is named only.
+    value: &'a str,
+    /// Where it comes from.
+    origin: &'a str,
+    /// The places of the values it took the place of.
+    overridden: &'a [String],
+}
+
+/// Returns where effective values come from.
+pub fn explain(values: &[Explained]) -> String {
+    let mut twins = Vec::new();
+    for Explained { path, value, origin, overridden } in values {
+        twins.push(ExplainedJson { path, value, origin, overridden });
+    }
+    super::text(&ExplainJson { format_version: FORMAT_VERSION, values: twins })
+}
+
+/// The secrets of a project.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct SecretsJson<'a> {
+    /// The version of this shape.
+    format_version: &'static str,
+    /// By name.
+    secrets: Vec<SecretJson<'a>>,
+}
+
+/// A secret.
+#[derive(Serialize, JsonSchema)]
+struct SecretJson<'a> {
+    /// Its name.
+    name: &'a str,
+    /// The beginning of its keyed fingerprint.
+    fingerprint: &'a str,
+}
+
+/// Returns secrets: pairs of a name and a short fingerprint.
+pub fn secrets<'a>(secrets: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let secrets = secrets.map(|(name, fingerprint)| SecretJson { name, fingerprint }).collect();
+    super::text(&SecretsJson { format_version: FORMAT_VERSION, secrets })
+}
+
+/// One line of a log.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct LogJson<'a> {
+    /// The version of this shape.
+    format_version: &'static str,
+    /// The service; with a number behind it for a further replica.
+    service: &'a str,
+    /// When it was written, as the engine says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<&'a str>,
+    /// `stdout` or `stderr`.
+    stream: &'static str,
+    /// The line.
+    text: &'a str,
+}
+
+/// Returns one line of a log as one line.
+pub fn log(line: &LogLine<'_>) -> String {
+    let LogLine { service, at, stream, text } = *line;
+    super::line(&LogJson { format_version: FORMAT_VERSION, service, at, stream, text })
+}
+
+/// This program and the engine it would use.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct VersionJson<'a> {
+    /// The version of this shape.
+    format_version: &'static str,
+    /// The version of this program.
+    version: &'a str,
+    /// The engine.
+    engine: EngineVersion<'a>,
+}
+
+/// The engine that would be used.
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
+pub struct EngineVersion<'a> {
+    /// Its address.
+    pub address: &'a str,
+    /// What chose it.
+    pub chosen_by: &'a str,
+    /// Its name and version, where it answers.
+    pub name: Option<&'a str>,
+    /// The version of its API.
+    pub api: Option<&'a str>,
+    /// Why it does not answer.
+    pub error: Option<&'a str>,
+}
+
+/// Returns this program's version and the engine it would use.
+pub fn version(version: &str, engine: EngineVersion<'_>) -> String {
+    super::text(&VersionJson { format_version: FORMAT_VERSION, version, engine })
+}
+
+/// What was written for a new project.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct InitJson<'a> {
+    /// The version of this shape.
+    format_version: &'static str,
+    /// The file.
+    file: &'a str,
+    /// The project's name.
+    name: &'a str,
+}
+
+/// Returns what was written for a new project, as one line.
+pub fn init(file: &str, name: &str) -> String {
+    super::line(&InitJson { format_version: FORMAT_VERSION, file, name })
 }

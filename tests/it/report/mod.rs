@@ -1,6 +1,6 @@
 //! What people and machines read, built from values: these texts are the specification of the pages.
 
-mod world;
+pub(crate) mod world;
 
 use std::collections::BTreeMap;
 
@@ -223,6 +223,7 @@ fn the_graph_as_tree_and_dot() {
     for (from, to, why) in edges {
         world::needs(&mut desired, from, to, why);
     }
-    let tree = report::graph::tree(&desired, Style::plain());
-    assert_snapshot!(tree + &report::graph::dot(&desired));
+    let none = report::graph::Marks::new();
+    let tree = report::graph::tree(&desired, &none, Style::plain());
+    assert_snapshot!(tree + &report::graph::dot(&desired, &none));
 }
