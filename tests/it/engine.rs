@@ -149,7 +149,7 @@ fn keyring() -> Keyring {
 }
 
 async fn docker_engine() -> Docker {
-    Docker::connect("unix:///var/run/docker.sock", keyring()).await.expect("a Docker engine")
+    Docker::connect(&std::env::var("EN_ADDRESS").unwrap_or("unix:///var/run/docker.sock".into()), keyring()).await.expect("a Docker engine")
 }
 
 async fn sim_engine() -> Sim {
