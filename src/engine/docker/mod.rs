@@ -67,6 +67,9 @@ struct EngineInfo {
 /// Longer than any answer takes to begin; what takes longer by design says so itself.
 const PATIENCE: u64 = 120;
 
+/// Where an answer is none.
+const MAYBE_TLS: &str = "it may be TLS that is spoken there, which wants DOCKER_CERT_PATH";
+
 impl Docker {
     /// Connects to `unix:///path`, or to `tcp://host:port` on this machine, and agrees on an API version.
     ///
@@ -119,6 +122,9 @@ impl Docker {
         let agreed = docker.api.clone().negotiate_version().await;
         docker.api = agreed.map_err(|error| match docker.refused("say its version", &error) {
             Error::Refused { cause, .. } => {
+                // So says Go's server, as the engines' is.
+                let is_tls = cause.0.contains("HTTP request to an HTTPS server");
+                let cause = if is_tls { Cause(format!("{cause}: {MAYBE_TLS}")) } else { cause };
                 Error::Unreachable { address: docker.address.clone(), cause }
             }
             other => other,
