@@ -183,7 +183,10 @@ mod tests {
         // Without certificates of its own it is in the clear, whatever the shell has.
         let with = shell(&[("DOCKER_CONFIG", config), ("DOCKER_CERT_PATH", "/c")]);
         assert_eq!(choose(None, None, &with).client.certificates, None);
-        assert_eq!(choose(None, None, &with).check().unwrap_err().exit(), super::super::Exit::Usage);
+        assert_eq!(
+            choose(None, None, &with).check().unwrap_err().exit(),
+            super::super::Exit::Usage
+        );
         let own = folder.path().join("contexts/tls").join(Digest::of(b"lab").as_str());
         let own = own.join("docker");
         std::fs::create_dir_all(&own).unwrap();

@@ -1,7 +1,7 @@
 //! Docker's engine, and Podman's Docker-compatible socket: the only place that names bollard.
 //!
 //! `address` says where, `wire` carries requests (over TLS with `tls`, to other machines with `ssh`), `decode` turns what the engine says into compared texts, `defaults` is the one
-//! table of what an engine fills in by itself, `observe` looks, and the other files do one kind of
+//! table of what an engine fills in by itself, `dialect` of what another engine than Docker does otherwise, `observe` looks, and the other files do one kind of
 //! [`Op`] each. Nothing is chosen here: an effect is done as it is told or refused.
 
 mod address;
@@ -10,6 +10,7 @@ mod tls;
 mod ssh;
 mod refusal;
 mod defaults;
+mod dialect;
 mod decode;
 mod observe;
 mod create;
@@ -35,7 +36,7 @@ use std::{
 use tokio::sync::{OnceCell, mpsc};
 
 pub use self::address::{Address, Client, InvalidAddress};
-use self::{defaults::Defaults, wire::Wire};
+use self::{defaults::Defaults, dialect::Dialect, wire::Wire};
 use crate::{
     desired::Fields,
     engine::{Cause, Engine, Error, Progress},
@@ -62,13 +63,11 @@ pub struct Docker {
 struct EngineInfo {
     facts: EngineFacts,
     defaults: Defaults,
+    dialect: Dialect,
 }
 
 /// Longer than any answer takes to begin; what takes longer by design says so itself.
 const PATIENCE: u64 = 120;
-
-/// Where an answer is none.
-const MAYBE_TLS: &str = "it may be TLS that is spoken there, which wants DOCKER_CERT_PATH";
 
 impl Docker {
     /// Connects to `unix:///path`, or to `tcp://host:port` on this machine, and agrees on an API version.
@@ -124,7 +123,8 @@ impl Docker {
             Error::Refused { cause, .. } => {
                 // So says Go's server, as the engines' is.
                 let is_tls = cause.0.contains("HTTP request to an HTTPS server");
-                let cause = if is_tls { Cause(format!("{cause}: {MAYBE_TLS}")) } else { cause };
+                let cause =
+                    if is_tls { Cause(format!("{cause}: {}", wire::MAYBE_TLS)) } else { cause };
                 Error::Unreachable { address: docker.address.clone(), cause }
             }
             other => other,

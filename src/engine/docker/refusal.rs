@@ -42,6 +42,12 @@ impl Docker {
 /// Returns the HTTP status of a refusal.
 pub(super) fn status(error: &Api) -> Option<u16> {
     match error {
+        // Podman has no status of its own for a name that is taken.
+        Api::DockerResponseServerError { status_code: 500, message }
+            if message.contains("name") && message.contains("is already in use") =>
+        {
+            Some(409)
+        }
         Api::DockerResponseServerError { status_code, .. } => Some(*status_code),
         _ => None,
     }

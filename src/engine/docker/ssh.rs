@@ -34,7 +34,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const LINES: usize = 20;
 
 /// Runs here. Who makes the folder removes it, whatever happens to whoever asked. A signal ends `ssh`,
-/// and the shell goes on to tidy up.
+/// and the shell goes on to tidy up. So does the end of the input, which `ssh` alone would not mind while
+/// a connection through it is open.
 const HERE: &str = r#"
     umask 077
     trap : HUP INT TERM PIPE
@@ -42,9 +43,12 @@ const HERE: &str = r#"
     program=$1 socket=$2
     shift 2
     echo "$folder"
+    exec 3<&0
+    (cat <&3; kill -TERM 0) > /dev/null 2>&1 &
     "$program" -L "$folder/engine.sock:$socket" "$@"
     code=$?
     rm -rf "$folder"
+    kill -TERM 0
     exit $code
 "#;
 
@@ -110,7 +114,8 @@ impl Tunnel {
         let mut tunnel =
             Self { child: Mutex::new(Some(child)), socket: PathBuf::new(), said: said.clone() };
         let heard = tokio::task::spawn_blocking(move || {
-            let mut lines = stdout.into_iter().flat_map(|out| BufReader::new(out).lines().flatten());
+            let mut lines =
+                stdout.into_iter().flat_map(|out| BufReader::new(out).lines().flatten());
             let folder = lines.next();
             let answer = lines.find_map(|line| line.strip_prefix("nself: ").map(str::to_owned));
             (folder, answer)

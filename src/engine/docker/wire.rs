@@ -34,6 +34,9 @@ pub(super) type Body =
 
 /// More than a look has requests in flight; the rest is closed again.
 const MOST_IDLE: usize = 16;
+/// Where an answer is none.
+pub(super) const MAYBE_TLS: &str =
+    "it may be TLS that is spoken there, which wants DOCKER_CERT_PATH";
 const DIAL: Duration = Duration::from_secs(10);
 
 /// What it takes to get there.
@@ -155,7 +158,15 @@ impl Wire {
     /// Puts a failure into the words of what carries the connection, where it has some.
     async fn explain(&self, error: io::Error) -> io::Error {
         match &self.road {
-            Road::Unix(_) | Road::Tcp(_) => error,
+            Road::Unix(_) => error,
+            Road::Tcp(_) => {
+                let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<hyper::Error>());
+                if !cause.is_some_and(hyper::Error::is_parse) {
+                    return error;
+                }
+                let words = format!("what answers there does not speak HTTP; {MAYBE_TLS}");
+                io::Error::new(error.kind(), words)
+            }
             Road::Tls(_, identity) => identity.explain(error),
             Road::Ssh(ssh) => ssh.explain(error).await,
         }

@@ -101,7 +101,10 @@ async fn failures_of_ssh_are_told_with_their_cause() {
         (address("lab", "changed"), "ssh: the host key of lab is not the one that is known"),
         (stranger, "ssh: stranger is not let in: "),
         (address("nowhere", "known"), "ssh: connect to host 127.0.0.1 port 1: Connection refused"),
-        (address("lab/run/none.sock", "known"), "there is no socket /run/none.sock on lab; there is"),
+        (
+            address("lab/run/none.sock", "known"),
+            "there is no socket /run/none.sock on lab; there is",
+        ),
     ] {
         match failure(address).await {
             Error::Unreachable { cause, .. } => {

@@ -211,9 +211,15 @@ async fn certificates_that_do_not_fit_are_told_apart() {
     let good = format!("https://localhost:{}", front.good.port());
     for (set, words) in [
         ("empty", "FOLDER/empty/ca.pem: No such file or directory (os error 2)"),
-        ("no certificate in it", "FOLDER/no certificate in it/ca.pem: there is no certificate in it"),
+        (
+            "no certificate in it",
+            "FOLDER/no certificate in it/ca.pem: there is no certificate in it",
+        ),
         ("no key", "FOLDER/no key/key.pem: No such file or directory (os error 2)"),
-        ("another key", "FOLDER/another key/key.pem: is not the key of FOLDER/another key/cert.pem"),
+        (
+            "another key",
+            "FOLDER/another key/key.pem: is not the key of FOLDER/another key/cert.pem",
+        ),
         (
             "another authority",
             "the engine's certificate was not issued by FOLDER/another authority/ca.pem",

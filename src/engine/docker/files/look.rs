@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, io::Read as _};
 use bollard::container::PathStatResponse;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
-use super::{CURRENT, PERMISSIONS, WRITTEN, last_part};
+use super::{PERMISSIONS, WRITTEN};
 use crate::{
     desired::{Field, Files},
     engine::{
@@ -42,9 +42,8 @@ impl Docker {
         mount: &str,
         contents: bool,
     ) -> Result<SeenFiles, bollard::errors::Error> {
-        let current = self.stat(container, &format!("{mount}/{CURRENT}")).await?;
-        let Some(current) = current else { return Ok(SeenFiles::default()) };
-        let digest = last_part(&current.link_target).to_owned();
+        let current = self.current(container, mount).await?;
+        let Some(digest) = current else { return Ok(SeenFiles::default()) };
         let looks = files.files.keys().map(async |path| {
             let stat = self.stat(container, &format!("{mount}/{digest}/{path}")).await?;
             Ok::<_, bollard::errors::Error>(stat.map(|stat| (path.clone(), file_stat(&stat))))
