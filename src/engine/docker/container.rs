@@ -137,6 +137,7 @@ impl Docker {
     ) -> Result<(), Error> {
         let what = || format!("update {}", target.name());
         if !self.info().await?.dialect.updates_in_place {
+            self.inspect(target.reference(), &what()).await?;
             let why = "this engine changes nothing of a container that is there";
             return Err(self.refusal(what(), Refusal::Unsupported, why));
         }

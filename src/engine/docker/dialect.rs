@@ -53,8 +53,9 @@ const LIMITS: [&str; 6] =
     ["Memory", "MemorySwap", "MemoryReservation", "NanoCpus", "CpuShares", "CpusetCpus"];
 /// Put into every container's environment, unless it has its own.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-const INVENTED: [(&str, &str); 4] =
-    [("TERM", "xterm"), ("container", "podman"), ("PATH", PATH), ("HOME", "/")];
+const INVENTED: [(&str, &str); 3] = [("TERM", "xterm"), ("container", "podman"), ("PATH", PATH)];
+/// Likewise, from the account or the host name.
+const DERIVED: [&str; 2] = ["HOME", "HOSTNAME"];
 /// Seconds that a container has to stop, where nobody says.
 const GRACE: i64 = 10;
 /// Numbers of signals, which are told where names were given.
@@ -92,6 +93,8 @@ impl Dialect {
             "StopSignal": body.stop_signal,
             "StopTimeout": body.stop_timeout,
             "WorkingDir": body.working_dir,
+            // Podman takes its words apart at the blanks.
+            "Healthcheck": body.healthcheck,
             "Env": names.collect::<Vec<_>>(),
             "Addresses": addresses.collect::<std::collections::BTreeMap<_, _>>(),
             "HostConfig": host,
@@ -163,10 +166,16 @@ impl Dialect {
 
     /// Brings what the engine says of an image to the form in which it is said of containers.
     pub(super) fn image(&self, mut json: Json) -> Json {
-        if !self.repeats
-            && let Some(config) = json.get_mut("Config").and_then(Json::as_object_mut)
-        {
+        if self.repeats {
+            return json;
+        }
+        // What an image says of health stands beside its configuration.
+        let health = json.get_mut("HealthCheck").map(Json::take).unwrap_or_default();
+        if let Some(config) = json.get_mut("Config").and_then(Json::as_object_mut) {
             strip(config, &[]);
+            if health.is_object() {
+                config.insert("Healthcheck".into(), health);
+            }
         }
         json
     }
@@ -177,6 +186,10 @@ impl Dialect {
             for container in json.as_array_mut().into_iter().flatten() {
                 if let Some(Json::String(word)) = container.get_mut("State") {
                     *word = state(word).to_owned();
+                }
+                // Of one that does not run it lists the ports that it would have.
+                if !matches!(container["State"].as_str(), Some("running" | "paused")) {
+                    container["Ports"] = json!([]);
                 }
             }
         }
@@ -196,15 +209,8 @@ fn state(word: &str) -> &str {
 }
 
 fn configuration(config: &mut Map<String, Json>, asked: Option<&Json>) {
-    let hostname = config.get("Hostname").cloned().unwrap_or_default();
     let asked_names = asked.and_then(|asked| asked["Env"].as_array()).cloned().unwrap_or_default();
     let asked_names: Vec<&str> = asked_names.iter().filter_map(Json::as_str).collect();
-    if let Some(env) = config.get_mut("Env").and_then(Json::as_array_mut)
-        && !asked_names.contains(&"HOSTNAME")
-    {
-        let own = format!("HOSTNAME={}", hostname.as_str().unwrap_or_default());
-        env.retain(|entry| entry != &json!(own));
-    }
     let signal = config.get("StopSignal").and_then(Json::as_str).and_then(|text| text.parse().ok());
     let named = SIGNALS.iter().find(|(number, _)| Some(*number) == signal);
     if let Some((_, name)) = named {
@@ -218,7 +224,7 @@ fn configuration(config: &mut Map<String, Json>, asked: Option<&Json>) {
         *image = familiar(image).to_owned();
     }
     let Some(asked) = asked else { return };
-    for key in ["StopSignal", "StopTimeout", "WorkingDir", "Image"] {
+    for key in ["StopSignal", "StopTimeout", "WorkingDir", "Image", "Healthcheck"] {
         let is_same_image = key != "Image"
             || asked[key].as_str().map(familiar) == config.get(key).and_then(Json::as_str);
         if !asked[key].is_null() && is_same_image {
@@ -232,7 +238,9 @@ fn strip(config: &mut Map<String, Json>, asked: &[&str]) {
     if let Some(env) = config.get_mut("Env").and_then(Json::as_array_mut) {
         env.retain(|entry| {
             let pair = entry.as_str().and_then(|entry| entry.split_once('='));
-            pair.is_none_or(|pair| !INVENTED.contains(&pair) || asked.contains(&pair.0))
+            pair.is_none_or(|pair| {
+                asked.contains(&pair.0) || !(INVENTED.contains(&pair) || DERIVED.contains(&pair.0))
+            })
         });
     }
     for (key, default) in [("WorkingDir", "/"), ("StopSignal", TERMINATE)] {
@@ -243,7 +251,7 @@ fn strip(config: &mut Map<String, Json>, asked: &[&str]) {
 }
 
 fn is_invented(name: &str) -> bool {
-    name == "HOSTNAME" || INVENTED.iter().any(|(invented, _)| *invented == name)
+    DERIVED.contains(&name) || INVENTED.iter().any(|(invented, _)| *invented == name)
 }
 
 /// Reads the host configuration of a container that others made, as far as it goes.

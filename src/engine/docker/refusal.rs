@@ -106,7 +106,7 @@ fn classify(status: Option<u16>, words: &str) -> Refusal {
     if says(&["dial tcp", "no such host", "tls handshake timeout", "client.timeout exceeded"]) {
         return Refusal::NoRegistry;
     }
-    if says(&["is already in use by container", "already exists"]) {
+    if says(&["is already in use by", "already exists"]) {
         return Refusal::NameTaken;
     }
     if says(&["is in use", "has active endpoints", "is being used", "in use by"]) {

@@ -54,11 +54,14 @@ impl Docker {
             current: Some(digest.clone()),
             files: found.into_iter().flatten().collect(),
         };
+        // Podman gives everything it hands out to root.
+        let tells_owners = self.engine.get().is_none_or(|info| info.dialect.repeats);
         if contents && !set.files.is_empty() {
             let all = self.read_folder(container, &format!("{mount}/{digest}")).await?;
             for (path, read) in all {
                 if let Some(stat) = set.files.get_mut(&path) {
-                    (stat.owner, stat.content) = (read.owner, read.content);
+                    (stat.owner, stat.content) =
+                        (read.owner.filter(|_| tells_owners), read.content);
                 } else if read.size > 0 {
                     set.files.insert(path, read);
                 }
