@@ -26,6 +26,13 @@ need() {
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" > /dev/null
 }
 
+# Podman with what its containers need: a runtime that knows both kinds of control groups, networks with
+# names, a first process. Nothing of it is started here.
+need_podman() {
+    need podman podman runc netavark aardvark-dns iptables
+    [ -e /usr/libexec/podman/catatonit ] || need catatonit catatonit
+}
+
 # Makes sure that an engine answers. A docker client alone is not enough: it may be newer than the engine
 # or have none at all.
 ensure_engine() {

@@ -10,7 +10,10 @@ use std::{
 use serde::Deserialize;
 
 use super::Error;
-use crate::model::Digest;
+use crate::{
+    engine::docker::{Address, Client},
+    model::Digest,
+};
 
 /// The engine's socket where nothing else is said.
 const SOCKET: &str = "unix:///var/run/docker.sock";
@@ -24,28 +27,18 @@ pub(super) struct Choice {
     pub by: String,
     /// The address in the file, where the command line says otherwise.
     pub instead_of: Option<String>,
+    /// What the address does not say itself.
+    pub client: Client,
 }
 
 impl Choice {
-    /// Refuses an address that nothing could ever answer at.
-    pub(super) fn check(&self) -> Result<(), Error> {
-        let Self { address, by, instead_of: _ } = self;
-        let wrong = |what: String, remedy: &str| {
-            Err(Error::usage(what).noting(&format!("from {by}")).remedy(remedy))
-        };
-        match address.split_once("://") {
-            Some(("unix", path)) if path.starts_with('/') => Ok(()),
-            Some(("tcp", host)) if !host.trim_end_matches('/').is_empty() => Ok(()),
-            Some(("ssh", _)) => wrong(
-                format!("{address}: engines over ssh are not supported yet in this version"),
-                "run nself on that machine, or forward its socket: ssh -L /tmp/docker.sock:\
-                 /var/run/docker.sock HOST, then nself --engine unix:///tmp/docker.sock",
-            ),
-            _ => wrong(
-                format!("`{address}` is no address of an engine"),
-                "an address is like unix:///var/run/docker.sock or tcp://host:2375",
-            ),
-        }
+    /// Refuses an address that nothing could ever answer at, or that must not be used as it is.
+    pub(super) fn check(&self) -> Result<Address, Error> {
+        Address::parse(&self.address, &self.client).map_err(|error| {
+            Error::usage(error.to_string())
+                .noting(&format!("from {}", self.by))
+                .remedy(error.remedy.clone())
+        })
     }
 }
 
@@ -55,12 +48,23 @@ pub(super) fn choose(
     file: Option<&str>,
     variables: &BTreeMap<String, String>,
 ) -> Choice {
+    let set = |name: &str| variables.get(name).map(String::as_str).filter(|text| !text.is_empty());
+    let folder = set("DOCKER_CONFIG")
+        .map(PathBuf::from)
+        .or_else(|| Some(PathBuf::from(set("HOME")?).join(".docker")));
+    // As for docker: the switch alone means its own folder.
+    let certificates = match (set("DOCKER_CERT_PATH"), set("DOCKER_TLS_VERIFY")) {
+        (Some(path), _) => Some(PathBuf::from(path)),
+        (None, Some(_)) => folder.clone(),
+        (None, None) => None,
+    };
+    let ssh = set("NSELF_SSH").map_or_else(|| Client::default().ssh, str::to_owned);
     let chosen = |address: &str, by: &str| Choice {
         address: address.to_owned(),
         by: by.to_owned(),
         instead_of: None,
+        client: Client { certificates: certificates.clone(), ssh: ssh.clone() },
     };
-    let set = |name: &str| variables.get(name).map(String::as_str).filter(|text| !text.is_empty());
     if let Some(flag) = flag {
         let instead_of = file.filter(|file| *file != flag).map(str::to_owned);
         return Choice { instead_of, ..chosen(flag, "--engine") };
@@ -71,18 +75,25 @@ pub(super) fn choose(
     if let Some(host) = set("DOCKER_HOST") {
         return chosen(host, "DOCKER_HOST");
     }
-    let folder = set("DOCKER_CONFIG")
-        .map(PathBuf::from)
-        .or_else(|| Some(PathBuf::from(set("HOME")?).join(".docker")));
     let context = folder.and_then(|folder| context(&folder, set("DOCKER_CONTEXT")));
-    if let Some((name, host)) = context {
-        return chosen(&host, &format!("the docker context {name}"));
+    if let Some(context) = context {
+        let choice = chosen(&context.address, &format!("the docker context {}", context.name));
+        // A context has its own certificates, and no others.
+        let client = Client { certificates: context.certificates, ssh };
+        return Choice { client, ..choice };
     }
     chosen(SOCKET, "the default socket")
 }
 
-/// Returns the name and address of the docker client's context, unless it is the default one.
-fn context(folder: &Path, named: Option<&str>) -> Option<(String, String)> {
+/// What the docker client keeps of an engine.
+struct DockerContext {
+    name: String,
+    address: String,
+    certificates: Option<PathBuf>,
+}
+
+/// Returns the docker client's context, unless it is the default one.
+fn context(folder: &Path, named: Option<&str>) -> Option<DockerContext> {
     #[derive(Deserialize)]
     struct Config {
         #[serde(rename = "currentContext")]
@@ -109,10 +120,13 @@ fn context(folder: &Path, named: Option<&str>) -> Option<(String, String)> {
         return None;
     }
     let digest = Digest::of(name.as_bytes());
-    let meta = folder.join("contexts/meta").join(digest.as_str()).join("meta.json");
+    let contexts = folder.join("contexts");
+    let meta = contexts.join("meta").join(digest.as_str()).join("meta.json");
     let meta: Meta = serde_json::from_str(&read(meta)?).ok()?;
-    let host = meta.endpoints.get("docker")?.host.clone()?;
-    Some((name, host))
+    let address = meta.endpoints.get("docker")?.host.clone()?;
+    let certificates = contexts.join("tls").join(digest.as_str()).join("docker");
+    let certificates = Some(certificates).filter(|folder| folder.is_dir());
+    Some(DockerContext { name, address, certificates })
 }
 
 #[cfg(test)]
@@ -135,6 +149,21 @@ mod tests {
     }
 
     #[test]
+    fn certificates_are_where_docker_looks_for_them() {
+        for (variables, folder) in [
+            (shell(&[]), None),
+            (shell(&[("HOME", "/h"), ("DOCKER_TLS_VERIFY", "")]), None),
+            (shell(&[("HOME", "/h"), ("DOCKER_TLS_VERIFY", "1")]), Some("/h/.docker")),
+            (shell(&[("DOCKER_CONFIG", "/d"), ("DOCKER_TLS_VERIFY", "1")]), Some("/d")),
+            (shell(&[("HOME", "/h"), ("DOCKER_CERT_PATH", "/c")]), Some("/c")),
+        ] {
+            let choice = choose(Some("tcp://lab"), None, &variables);
+            assert_eq!(choice.client.certificates, folder.map(PathBuf::from), "{variables:?}");
+        }
+        assert_eq!(choose(None, None, &shell(&[("NSELF_SSH", "/s")])).client.ssh, "/s");
+    }
+
+    #[test]
     fn the_docker_context_is_found_as_docker_does() {
         let folder = tempfile::tempdir().unwrap();
         let meta = folder.path().join("contexts/meta").join(Digest::of(b"lab").as_str());
@@ -151,6 +180,18 @@ mod tests {
             (choice.address.as_str(), choice.by.as_str()),
             ("tcp://lab:2375", "the docker context lab")
         );
+        // Without certificates of its own it is in the clear, whatever the shell has.
+        let with = shell(&[("DOCKER_CONFIG", config), ("DOCKER_CERT_PATH", "/c")]);
+        assert_eq!(choose(None, None, &with).client.certificates, None);
+        assert_eq!(
+            choose(None, None, &with).check().unwrap_err().exit(),
+            super::super::Exit::Usage
+        );
+        let own = folder.path().join("contexts/tls").join(Digest::of(b"lab").as_str());
+        let own = own.join("docker");
+        std::fs::create_dir_all(&own).unwrap();
+        assert_eq!(choose(None, None, &with).client.certificates, Some(own));
+        assert!(choose(None, None, &with).check().is_ok());
         let default = shell(&[("DOCKER_CONFIG", config), ("DOCKER_CONTEXT", "default")]);
         assert_eq!(choose(None, None, &default).address, SOCKET);
     }

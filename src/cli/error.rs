@@ -71,6 +71,11 @@ impl Error {
         self
     }
 
+    /// Returns what was attempted, without causes.
+    pub(super) fn first(&self) -> &str {
+        self.chain.first().map(String::as_str).unwrap_or_default()
+    }
+
     /// Returns the code to end with.
     pub(super) fn exit(&self) -> Exit {
         self.exit
@@ -209,20 +214,23 @@ impl From<engine::Error> for Error {
         use engine::{Error as E, Refusal};
         let whole = Self::of(Exit::Failed, &error);
         match &error {
-            E::Unreachable { address, .. } if address.starts_with("unix:") => whole.remedy(
-                "is Docker running? Start it: sudo systemctl start docker · or name another engine \
-                 with --engine",
-            ),
-            E::Unreachable { address, .. } if !address.starts_with("tcp:") => {
-                whole.remedy("an address is like unix:///run/docker.sock or tcp://host:2375")
-            }
-            E::Unreachable { .. } => {
-                whole.remedy("is it running there, and reachable from here? See nself help engine")
-            }
-            E::NotPermitted { .. } => whole.remedy(
+            E::Unreachable { address, .. } => whole.remedy(match address.split_once("://") {
+                Some(("unix", _)) => {
+                    "is Docker running? Start it: sudo systemctl start docker · or name another \
+                     engine with --engine"
+                }
+                Some(("ssh", _)) => "see nself help engine for what ssh:// needs there",
+                Some(("tcp" | "http" | "https", _)) => {
+                    "is it running there, and reachable from here? See nself help engine"
+                }
+                _ => "an address is like unix:///run/docker.sock or ssh://user@host",
+            }),
+            E::NotPermitted { address, .. } => whole.remedy(if address.starts_with("ssh:") {
+                "let that account into the group docker there: sudo usermod -aG docker USER"
+            } else {
                 "join the group docker (sudo usermod -aG docker $USER, then log in again), or use \
-                 sudo",
-            ),
+                 sudo"
+            }),
             E::Refused { kind: Refusal::DiskFull, .. } => {
                 whole.remedy("the engine's disk is full; see what takes the room: docker system df")
             }

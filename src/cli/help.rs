@@ -37,7 +37,24 @@ How the engine is chosen, first match first:
   the docker context           DOCKER_CONTEXT, else the current one of ~/.docker/config.json
   unix:///var/run/docker.sock
 
-An ADDRESS is unix:///path/to/socket or tcp://host:port; ssh:// is not supported yet in this version.
+An ADDRESS is one of:
+
+  unix:///path/to/socket       Docker, or Podman: unix:///run/podman/podman.sock
+  ssh://user@host:port/socket  the same on another machine; all but the host may be left out
+  tcp://host:port              TLS where there are certificates; else only on this machine
+  https://host:port            TLS
+  http://host:port             no encryption: only in a network that is yours alone
+
+ssh:// runs the system's ssh, or NSELF_SSH, with your own configuration, keys, known hosts and jump
+hosts; it never asks, so try `ssh user@host` once. There it needs a shell, the right to forward
+sockets, and an account that may use the engine's socket: /var/run/docker.sock unless you name another.
+
+TLS wants a folder with ca.pem, and cert.pem and key.pem where the engine checks its clients:
+DOCKER_CERT_PATH, or with DOCKER_TLS_VERIFY=1 alone ~/.docker, or what the docker context has. The
+engine's certificate is always checked.
+
+On another machine, folders that nself.toml mounts are that machine's, and ports are published there.
+Podman changes no limits in place, so there a container is replaced where Docker would update it.
 `nself version` shows what was chosen.
 ";
 
@@ -58,7 +75,8 @@ const ENVIRONMENT: &str = "\
 Variables of the shell that nself reads:
 
   NSELF_ENVIRONMENT            the environment, as -e
-  DOCKER_HOST, DOCKER_CONTEXT, DOCKER_CONFIG   see nself help engine
+  DOCKER_HOST, DOCKER_CONTEXT, DOCKER_CONFIG,
+  DOCKER_CERT_PATH, DOCKER_TLS_VERIFY, NSELF_SSH   see nself help engine
   NO_COLOR, CLICOLOR, CLICOLOR_FORCE, TERM     colour
   COLUMNS                      the width of pages
   HOME, XDG_DATA_HOME          where your own certificate authority is kept

@@ -38,9 +38,9 @@ pub(super) async fn engine(context: &Context, project: &Project) -> Result<Docke
         let said = format!("note: {} instead of {other}, which the file says\n", choice.address);
         context.ui.remark(&said);
     }
-    choice.check()?;
+    let address = choice.check()?;
     tracing::debug!(address = choice.address, by = choice.by, "engine chosen");
-    let connected = Docker::connect(&choice.address, project.keyring.clone()).await;
+    let connected = Docker::connect_to(&address, project.keyring.clone()).await;
     connected.map_err(|error| {
         // Where the address came from matters once it does not answer.
         Error::from(error).noting(&format!("from {}", choice.by))

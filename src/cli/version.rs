@@ -24,16 +24,21 @@ pub(super) struct VersionArgs {}
 pub(super) async fn run(_: &VersionArgs, context: &Context) -> Result<Exit, Error> {
     let flag = context.globals.engine.as_deref();
     let choice = address::choose(flag, None, &place::variables());
-    if flag.is_some() {
-        choice.check()?;
-    }
-    let facts = match Docker::connect(&choice.address, Keyring::default()).await {
-        Ok(engine) => engine.observe(&Request::default()).await.map(|seen| seen.engine),
+    let address = match choice.check() {
+        Err(error) if flag.is_some() => return Err(error),
+        other => other,
+    };
+    let facts = match address {
+        Ok(address) => match Docker::connect_to(&address, Keyring::default()).await {
+            Ok(engine) => engine.observe(&Request::default()).await.map(|seen| seen.engine),
+            Err(error) => Err(error),
+        }
+        .map_err(Error::from),
         Err(error) => Err(error),
     };
     let (name, api, error) = match facts {
         Ok(facts) => (Some(facts.name), Some(facts.api), None),
-        Err(error) => (None, None, Some(error.to_string())),
+        Err(error) => (None, None, Some(error.first().to_owned())),
     };
     let (version, address, by) =
         (env!("CARGO_PKG_VERSION"), choice.address.as_str(), choice.by.as_str());

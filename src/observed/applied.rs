@@ -34,6 +34,8 @@ pub mod label {
     pub const RECORD: &str = "dev.nself.record";
     /// On the same volumes: what the engine gives to containers that say nothing of it.
     pub const ENGINE_DEFAULTS: &str = "dev.nself.engine-defaults";
+    /// On containers and networks of engines that do not tell what they were asked: what it was.
+    pub const ASKED: &str = "dev.nself.asked";
     /// What all our labels begin with.
     pub const PREFIX: &str = "dev.nself.";
 }

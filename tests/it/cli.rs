@@ -153,12 +153,12 @@ fn an_address_that_is_none_is_a_mistake_of_the_command_line() {
     assert_eq!(ended.code, 64);
     assert_snapshot!(ended.err, @r"
     error: `foo` is no address of an engine (from --engine)
-      next       an address is like unix:///var/run/docker.sock or tcp://host:2375
+      next       an address is like unix:///var/run/docker.sock, ssh://user@host or tcp://host:2376; see nself help engine
     ");
-    for words in ["--engine ssh://deploy@x plan", "--engine ssh://deploy@x version"] {
+    for words in ["--engine tcp://x:2375 plan", "--engine tcp://x:2375 version"] {
         let ended = run(&folder, words);
         assert_eq!(ended.code, 64, "{words}");
-        assert!(ended.err.contains("not supported yet in this version"), "{}", ended.err);
+        assert!(ended.err.contains("has no encryption"), "{}", ended.err);
     }
     assert_eq!(run(&folder, "--engine tcp:// plan").code, 64);
 }

@@ -1,6 +1,7 @@
 //! What every engine owes: the same obligations for each, so that a simulated one cannot drift from the
 //! truth. An engine that is missing is a failure, not a skip.
 
+mod companion;
 mod containers;
 mod docker;
 mod facts;
@@ -10,7 +11,10 @@ mod images;
 mod locks;
 mod make;
 mod networks;
+mod podman;
 mod ready;
+mod ssh;
+mod tls;
 mod volumes;
 
 use std::{collections::BTreeMap, future::Future};
@@ -21,6 +25,10 @@ use nself::{
     observed::{Observed, Request, SeenContainer, label},
     plan::{Op, Target},
 };
+
+use podman::engine as podman_engine;
+use ssh::engine as ssh_engine;
+use tls::{engine as tls_engine, plain_engine as port_engine};
 
 /// The one image that the machine has.
 const IMAGE: &str = "debian:bookworm-slim";
@@ -35,9 +43,16 @@ macro_rules! contract {
     (@ everywhere $($room:ident { $($name:ident)+ })+) => {
         contract!(@ on_sim sim_engine $($room { $($name)+ })+);
         contract!(@ on_docker docker_engine $($room { $($name)+ })+);
+        contract!(@ over_tls tls_engine $($room { $($name)+ })+);
+        contract!(@ over_ssh ssh_engine $($room { $($name)+ })+);
+        contract!(@ on_podman podman_engine $($room { $($name)+ })+);
     };
     (@ for_real $($room:ident { $($name:ident)+ })+) => {
         contract!(@ for_real_on_docker docker_engine $($room { $($name)+ })+);
+        contract!(@ for_real_over_port port_engine $($room { $($name)+ })+);
+        contract!(@ for_real_over_tls tls_engine $($room { $($name)+ })+);
+        contract!(@ for_real_over_ssh ssh_engine $($room { $($name)+ })+);
+        contract!(@ for_real_on_podman podman_engine $($room { $($name)+ })+);
     };
     (@ $module:ident $engine:ident $($room:ident { $($name:ident)+ })+) => {
         mod $module {

@@ -136,6 +136,11 @@ impl Docker {
         restart: Restart,
     ) -> Result<(), Error> {
         let what = || format!("update {}", target.name());
+        if !self.info().await?.dialect.updates_in_place {
+            self.inspect(target.reference(), &what()).await?;
+            let why = "this engine changes nothing of a container that is there";
+            return Err(self.refusal(what(), Refusal::Unsupported, why));
+        }
         let reference = self.exact(target, &what()).await?;
         let Limits { memory, reservation, cpus, cpu_shares, cpuset, pids } = limits;
         let memory = memory.map(|size| signed(size.0));
@@ -230,7 +235,8 @@ impl Docker {
         let path = format!("/containers/{reference}/json");
         let found = refusal::found(self.wire.json(&path).await);
         let found = found.map_err(|error| self.refused(what, &error))?;
-        Ok(found.map(Object::new))
+        let info = self.info().await?;
+        Ok(found.map(|json| Object::new(info.dialect.container(json, &info.defaults))))
     }
 
     /// Stopping lasts as long as the grace, and the answer comes at its end.

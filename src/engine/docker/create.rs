@@ -39,7 +39,11 @@ impl Docker {
     ) -> Result<(), Error> {
         let what = || format!("create container {name}");
         let ids = self.network_ids(container.networks.keys()).await?;
-        let body = self.container_body(container, &ids, labels, anonymous)?;
+        let mut body = self.container_body(container, &ids, labels, anonymous)?;
+        let fixed = container.networks.iter();
+        let fixed = fixed.filter_map(|(network, place)| Some((network, place.ipv4.as_ref()?)));
+        let asked = self.info().await?.dialect.asked(&body, fixed);
+        body.labels.get_or_insert_default().extend(asked.map(|it| (label::ASKED.to_owned(), it)));
         let options = || Some(CreateContainerOptionsBuilder::new().name(name).build());
         let mut made = self.api.create_container(options(), body.clone()).await.map(drop);
         if let Err(error) = &made

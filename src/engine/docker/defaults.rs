@@ -24,6 +24,10 @@ pub(super) struct Defaults {
     pub(super) limits_swap: bool,
     /// Whether the kernel has control groups 2, where privileged containers are like others.
     pub(super) unified: bool,
+    /// The size of `/dev/shm`.
+    pub(super) shm: u64,
+    /// The mode of namespaces of shared memory.
+    pub(super) ipc: &'static str,
     /// What this engine was set to write into containers that say nothing of it.
     pub(super) learned: Fields,
 }
@@ -39,9 +43,6 @@ pub(super) fn lesson(host: super::decode::Object) -> Json {
     let configured = host.entries().filter(|(key, _)| CONFIGURED.contains(&key.as_str()));
     Json::Object(configured.collect())
 }
-
-const SHM: u64 = 64 << 20;
-const IPC: &str = "private";
 
 /// Hidden from containers by every engine from 20.10 on.
 const MASKED: [&str; 8] = [
@@ -69,8 +70,8 @@ impl Defaults {
     /// Returns the defaults that can also be asked for.
     pub(super) fn fields(&self) -> Fields {
         let mut all = Fields::default();
-        all.set(Field::Shm, SHM);
-        all.set(Field::IpcNamespace, IPC);
+        all.set(Field::Shm, self.shm);
+        all.set(Field::IpcNamespace, self.ipc);
         all.set(Field::CgroupNamespace, self.cgroup);
         all.set(Field::LogDriver, &self.log_driver);
         all.0.extend(self.learned.0.clone());
@@ -139,6 +140,18 @@ impl Defaults {
         }
     }
 
+    /// Returns the paths that are hidden from containers.
+    #[expect(clippy::unused_self, reason = "one table for all engines so far")]
+    pub(super) fn masked(&self) -> Json {
+        serde_json::json!(MASKED)
+    }
+
+    /// Returns the paths that containers cannot write to.
+    #[expect(clippy::unused_self, reason = "one table for all engines so far")]
+    pub(super) fn read_only(&self) -> Json {
+        serde_json::json!(READ_ONLY)
+    }
+
     /// Returns what the engine would have made of a limit on memory and swap together.
     pub(super) fn swap(&self, memory: i64, swap: i64) -> i64 {
         if !self.limits_swap && swap == -1 && memory > 0 { memory * 2 } else { swap }
@@ -189,6 +202,8 @@ mod tests {
             runtime: "runc".into(),
             limits_swap: true,
             unified: false,
+            shm: 64 << 20,
+            ipc: "private",
             learned: Fields::default(),
         }
     }

@@ -104,8 +104,8 @@ impl Docker {
             let why = "these files were never written";
             return Err(self.refusal(what, crate::engine::Refusal::NotFound, why));
         }
-        let before = stat(format!("{INSIDE}/{CURRENT}")).await?;
-        let before = before.map(|stat| last_part(&stat.link_target).to_owned());
+        let before = self.current(helper, INSIDE).await;
+        let before = before.map_err(|error| self.refused(what, &error))?;
         if before.as_deref() == Some(digest) {
             return Ok(());
         }
@@ -189,8 +189,9 @@ impl Docker {
 
     async fn import_empty(&self) -> Result<(), bollard::errors::Error> {
         let (repository, tag) = EMPTY_IMAGE;
-        let options =
-            CreateImageOptionsBuilder::new().from_src("-").repo(repository).tag(tag).build();
+        // Podman takes no notice of a tag that is given apart.
+        let name = format!("{repository}:{tag}");
+        let options = CreateImageOptionsBuilder::new().from_src("-").repo(&name).build();
         // Two blocks of zeroes are an archive of nothing.
         let nothing = bollard::body_full(Bytes::from_static(&[0; 1024]));
         let answers = self.api.create_image(Some(options), Some(nothing), None);
@@ -228,6 +229,26 @@ impl Docker {
     ) -> Result<Option<PathStatResponse>, bollard::errors::Error> {
         let options = ContainerArchiveInfoOptionsBuilder::new().path(path).build();
         refusal::found(self.api.get_container_archive_info(container, Some(options)).await)
+    }
+
+    /// Returns the name of the set in use in a volume.
+    async fn current(
+        &self,
+        container: &str,
+        mount: &str,
+    ) -> Result<Option<String>, bollard::errors::Error> {
+        let link = format!("{mount}/{CURRENT}");
+        let shows_links = self.engine.get().is_none_or(|info| info.dialect.shows_links);
+        if shows_links {
+            let there = self.stat(container, &link).await?;
+            return Ok(there.map(|stat| last_part(&stat.link_target).to_owned()));
+        }
+        // Only the folder it is in shows it as a link.
+        let Some(all) = refusal::found(self.read_folder(container, mount).await)? else {
+            return Ok(None);
+        };
+        let target = all.get(CURRENT).and_then(|link| link.content.as_ref());
+        Ok(target.map(|target| last_part(target.expose()).to_owned()))
     }
 
     /// Returns the names of the folders of sets in a volume.

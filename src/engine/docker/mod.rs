@@ -1,12 +1,16 @@
 //! Docker's engine, and Podman's Docker-compatible socket: the only place that names bollard.
 //!
-//! `wire` carries requests, `decode` turns what the engine says into compared texts, `defaults` is the one
-//! table of what an engine fills in by itself, `observe` looks, and the other files do one kind of
+//! `address` says where, `wire` carries requests (over TLS with `tls`, to other machines with `ssh`), `decode` turns what the engine says into compared texts, `defaults` is the one
+//! table of what an engine fills in by itself, `dialect` of what another engine than Docker does otherwise, `observe` looks, and the other files do one kind of
 //! [`Op`] each. Nothing is chosen here: an effect is done as it is told or refused.
 
+mod address;
 mod wire;
+mod tls;
+mod ssh;
 mod refusal;
 mod defaults;
+mod dialect;
 mod decode;
 mod observe;
 mod create;
@@ -26,13 +30,13 @@ mod port;
 
 use std::{
     collections::BTreeMap,
-    path::PathBuf,
     sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
 use tokio::sync::{OnceCell, mpsc};
 
-use self::{defaults::Defaults, wire::Wire};
+pub use self::address::{Address, Client, InvalidAddress};
+use self::{defaults::Defaults, dialect::Dialect, wire::Wire};
 use crate::{
     desired::Fields,
     engine::{Cause, Engine, Error, Progress},
@@ -59,26 +63,37 @@ pub struct Docker {
 struct EngineInfo {
     facts: EngineFacts,
     defaults: Defaults,
+    dialect: Dialect,
 }
 
 /// Longer than any answer takes to begin; what takes longer by design says so itself.
 const PATIENCE: u64 = 120;
 
 impl Docker {
-    /// Connects to `unix:///path` or `tcp://host:port` and agrees on an API version.
+    /// Connects to `unix:///path`, or to `tcp://host:port` on this machine, and agrees on an API version.
     ///
     /// # Errors
     /// [`Error::Unreachable`] or [`Error::NotPermitted`].
     pub async fn connect(address: &str, keyring: Keyring) -> Result<Self, Error> {
-        let place = match address.split_once("://") {
-            Some(("unix", path)) => wire::Address::Unix(PathBuf::from(path)),
-            Some(("tcp", host)) => wire::Address::Tcp(host.trim_end_matches('/').to_owned()),
-            _ => {
-                let cause = Cause("an address begins with unix:// or tcp://".into());
-                return Err(Error::Unreachable { address: address.to_owned(), cause });
-            }
-        };
-        let wire = Arc::new(Wire::new(place));
+        let read = Address::parse(address, &Client::default());
+        let read = read.map_err(|error| Error::Unreachable {
+            address: address.to_owned(),
+            cause: Cause(error.to_string()),
+        })?;
+        Self::connect_to(&read, keyring).await
+    }
+
+    /// Connects and agrees on an API version.
+    ///
+    /// # Errors
+    /// [`Error::Unreachable`] or [`Error::NotPermitted`].
+    pub async fn connect_to(address: &Address, keyring: Keyring) -> Result<Self, Error> {
+        let address = address.clone();
+        let wire = Wire::new(&address).map_err(|error| Error::Unreachable {
+            address: address.to_string(),
+            cause: Cause(error.to_string()),
+        })?;
+        let wire = Arc::new(wire);
         let carrier = Arc::clone(&wire);
         let api = bollard::Docker::connect_with_custom_transport(
             move |request| {
@@ -90,14 +105,14 @@ impl Docker {
             bollard::API_DEFAULT_VERSION,
         );
         let unreachable = |error: &bollard::errors::Error| Error::Unreachable {
-            address: address.to_owned(),
+            address: address.to_string(),
             cause: Cause(error.to_string()),
         };
         let api = api.map_err(|error| unreachable(&error))?;
         let mut docker = Self {
             api,
             wire,
-            address: address.to_owned(),
+            address: address.to_string(),
             keyring: Arc::new(RwLock::new(Arc::new(keyring))),
             progress: None,
             engine: Arc::default(),
@@ -106,6 +121,10 @@ impl Docker {
         let agreed = docker.api.clone().negotiate_version().await;
         docker.api = agreed.map_err(|error| match docker.refused("say its version", &error) {
             Error::Refused { cause, .. } => {
+                // So says Go's server, as the engines' is.
+                let is_tls = cause.0.contains("HTTP request to an HTTPS server");
+                let cause =
+                    if is_tls { Cause(format!("{cause}: {}", wire::MAYBE_TLS)) } else { cause };
                 Error::Unreachable { address: docker.address.clone(), cause }
             }
             other => other,

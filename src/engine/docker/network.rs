@@ -5,12 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bollard::{
-    models::{
-        Ipam, IpamConfig, Network as ApiNetwork, NetworkConnectRequest, NetworkCreateRequest,
-        NetworkDisconnectRequest,
-    },
-    query_parameters::ListContainersOptionsBuilder,
+use bollard::models::{
+    Ipam, IpamConfig, Network as ApiNetwork, NetworkConnectRequest, NetworkCreateRequest,
+    NetworkDisconnectRequest,
 };
 
 use super::{
@@ -43,12 +40,15 @@ impl Docker {
             let why = "a network of that name is there and is not ours";
             return Err(self.refusal(what(), Refusal::NameTaken, why));
         }
+        let mut labels: BTreeMap<String, String> = labels.clone();
+        let asked = self.info().await?.dialect.asked_of_network(network);
+        labels.extend(asked.map(|asked| (label::ASKED.to_owned(), asked)));
         let request = NetworkCreateRequest {
             name: name.clone(),
             driver: Some("bridge".into()),
             internal: Some(*internal),
             options: Some(owned(options)),
-            labels: Some(owned(labels)),
+            labels: Some(owned(&labels)),
             ipam: subnet.clone().map(|subnet| Ipam {
                 config: Some(vec![IpamConfig { subnet: Some(subnet), ..IpamConfig::default() }]),
                 ..Ipam::default()
@@ -67,15 +67,14 @@ impl Docker {
         };
         let what = || format!("remove network {}", there.name.as_deref().unwrap_or(id));
         // Stopped containers too: a place on a removed network makes their next start fail.
-        let all = ListContainersOptionsBuilder::new().all(true).build();
-        let containers = self.api.list_containers(Some(all)).await;
-        let containers = containers.map_err(|error| self.refused(what(), &error))?;
-        for container in containers {
+        for container in self.containers("all=true", &what()).await? {
             let places = container.network_settings.and_then(|settings| settings.networks);
             let is_there = places
                 .into_iter()
                 .flatten()
-                .any(|(_, place)| place.network_id.as_deref() == Some(id));
+                .filter_map(|(_, place)| place.network_id)
+                // Podman has the name for the id.
+                .any(|at| at == id || Some(&at) == there.name.as_ref());
             if let (true, Some(container)) = (is_there, container.id) {
                 self.detach(id, &container, &what()).await?;
             }

@@ -11,7 +11,7 @@ use bollard::{
         ContainerSummary, ImageSummary, Network as ApiNetwork, SystemInfoCgroupVersionEnum,
         Volume as ApiVolume,
     },
-    query_parameters::{ListContainersOptionsBuilder, ListImagesOptions, ListVolumesOptions},
+    query_parameters::{ListImagesOptions, ListVolumesOptions},
 };
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
@@ -19,7 +19,7 @@ use super::{
     Docker, EngineInfo,
     decode::{self, Around},
     defaults::Defaults,
-    record, refusal,
+    dialect, record, refusal,
 };
 use crate::{
     desired::{Field, Fields},
@@ -33,16 +33,15 @@ use crate::{
 
 /// Inspections in flight; more make a look no faster, since the engine takes locks.
 pub(super) const AT_ONCE: usize = 12;
-/// Podman has the calls and ignores most of what they ask.
+/// What Podman calls itself.
 const PODMAN: &str = "Podman Engine";
 
 impl Observe for Docker {
     async fn observe(&self, request: &Request) -> Result<Observed, Error> {
         let refused =
             |what: &'static str| move |error: bollard::errors::Error| self.refused(what, &error);
-        let all = ListContainersOptionsBuilder::new().all(true).build();
         let (containers, networks, volumes, images, info) = tokio::try_join!(
-            async { self.api.list_containers(Some(all)).await.map_err(refused("list containers")) },
+            self.containers("all=true", "list containers"),
             async { self.api.list_networks(None).await.map_err(refused("list networks")) },
             async {
                 let volumes = self.api.list_volumes(None::<ListVolumesOptions>).await;
@@ -111,28 +110,49 @@ impl Docker {
             let podman = components.iter().any(|component| component.name == PODMAN);
             let version = version.version.unwrap_or_default();
             let short: Vec<&str> = version.splitn(3, '.').take(2).collect();
-            let kind = if podman { "podman" } else { "docker" };
+            let dialect = if podman { dialect::PODMAN } else { dialect::DOCKER };
             let facts = EngineFacts {
-                name: format!("{kind} {}", short.join(".")),
+                name: format!("{} {}", dialect.name, short.join(".")),
                 api: self.api.client_version().to_string(),
                 address: self.address.clone(),
                 id: info.id.unwrap_or_default(),
                 memory: info.mem_total.and_then(|n| n.try_into().ok()).unwrap_or_default(),
                 cpus: info.ncpu.and_then(|n| n.try_into().ok()).unwrap_or_default(),
-                updates_in_place: !podman,
+                updates_in_place: dialect.updates_in_place,
             };
             let unified = info.cgroup_version == Some(SystemInfoCgroupVersionEnum::_2);
             let defaults = Defaults {
-                log_driver: info.logging_driver.unwrap_or_else(|| "json-file".into()),
+                log_driver: info
+                    .logging_driver
+                    .filter(|driver| !driver.is_empty())
+                    .unwrap_or_else(|| "json-file".into()),
                 cgroup: if unified { "private" } else { "host" },
-                runtime: info.default_runtime.unwrap_or_else(|| "runc".into()),
+                runtime: match dialect.repeats {
+                    true => info.default_runtime.unwrap_or_else(|| "runc".into()),
+                    false => "oci".into(),
+                },
                 limits_swap: info.swap_limit.unwrap_or(true),
                 unified,
+                shm: dialect.shm,
+                ipc: dialect.ipc,
                 learned: Fields::default(),
             };
-            Ok(EngineInfo { facts, defaults })
+            Ok(EngineInfo { facts, defaults, dialect })
         };
         self.engine.get_or_try_init(ask).await.cloned()
+    }
+
+    /// Returns the containers; `query` says which.
+    pub(super) async fn containers(
+        &self,
+        query: &str,
+        what: &str,
+    ) -> Result<Vec<ContainerSummary>, Error> {
+        let info = self.info().await?;
+        let listed = self.wire.json(&format!("/containers/json?{query}")).await;
+        let listed = listed.map_err(|error| self.refused(what, &error))?;
+        let listed = serde_json::from_value(info.dialect.containers(listed));
+        listed.map_err(|error| self.refused(what, &error.into()))
     }
 
     async fn inspect_all(
@@ -160,7 +180,10 @@ impl Docker {
         let inspections: Vec<_> = inspections.collect();
         let found: Vec<_> =
             stream::iter(inspections).buffer_unordered(AT_ONCE).try_collect().await?;
-        Ok(found.into_iter().flatten().map(|json| decode::container(json, around)).collect())
+        let info = self.info().await?;
+        let found = found.into_iter().flatten();
+        let found = found.map(|json| info.dialect.container(json, around.defaults));
+        Ok(found.map(|json| decode::container(json, around)).collect())
     }
 
     async fn image_defaults(
@@ -169,6 +192,7 @@ impl Docker {
         images: &[ImageSummary],
         defaults: &Defaults,
     ) -> Result<BTreeMap<String, Fields>, Error> {
+        let dialect = self.info().await?.dialect;
         let listed: BTreeSet<&str> = images.iter().map(|image| image.id.as_str()).collect();
         let looks = stream::iter(ids).map(async |id| {
             let known = self.declared(&id, None).filter(|_| listed.contains(id.as_str()));
@@ -177,7 +201,7 @@ impl Docker {
             }
             let document = refusal::found(self.wire.json(&format!("/images/{id}/json")).await);
             let document = document.map_err(|error| self.refused("inspect an image", &error))?;
-            let fields = document.map(decode::image_fields);
+            let fields = document.map(|json| decode::image_fields(dialect.image(json)));
             Ok(fields.and_then(|fields| {
                 let fields = self.declared(&id, Some(fields))?;
                 Some((id, fields))
@@ -221,7 +245,10 @@ fn seen_networks(
         let members = containers.iter().filter(|container| {
             let settings = container.network_settings.as_ref();
             let places = settings.and_then(|settings| settings.networks.as_ref());
-            places.into_iter().flatten().any(|(_, place)| place.network_id.as_ref() == Some(&id))
+            // Podman has the name for the id.
+            let is_it = |at: &String| [&id, &name].contains(&at);
+            let mut places = places.into_iter().flatten();
+            places.any(|(_, place)| place.network_id.as_ref().is_some_and(is_it))
         });
         Some(SeenNetwork {
             members: members.filter_map(|it| names_of(it).next().map(str::to_owned)).collect(),
@@ -243,7 +270,13 @@ fn network_fields(network: &ApiNetwork) -> LiveFields {
     if network.internal == Some(true) {
         fields.insert(Field::Internal.path(), true);
     }
-    for (option, value) in sorted_map(network.options.iter().flatten()) {
+    let labels = network.labels.as_ref();
+    let asked = dialect::asked_network(labels.and_then(|labels| labels.get(label::ASKED)));
+    let repeats = asked.is_none();
+    let mut asked = asked.unwrap_or_default();
+    let options =
+        if repeats { sorted_map(network.options.iter().flatten()) } else { asked.map("Options") };
+    for (option, value) in options {
         // Written by engines from 28 on into every bridge.
         let is_default = matches!(
             (option.as_str(), value.as_str()),
@@ -259,7 +292,9 @@ fn network_fields(network: &ApiNetwork) -> LiveFields {
         ipam.and_then(|ipam| ipam.config.as_ref()).into_iter().flatten().collect();
     // Whoever asks for a subnet names no gateway; the engine names one with each subnet it chooses.
     let fixed = configs.iter().filter(|config| config.gateway.is_none());
-    let subnets: BTreeSet<&String> = fixed.filter_map(|config| config.subnet.as_ref()).collect();
+    let mut subnets: BTreeSet<String> = fixed.filter_map(|config| config.subnet.clone()).collect();
+    // An engine that names a gateway in any case was made to remember.
+    subnets.extend(asked.text("Subnet"));
     if !subnets.is_empty() {
         fields.insert(Field::Subnet.path(), serde_json::json!(subnets));
     }
@@ -359,7 +394,9 @@ fn names_of(container: &ContainerSummary) -> impl Iterator<Item = &str> {
 }
 
 /// The engine lists images of the default registry without saying so.
-fn familiar(name: &str) -> &str {
+pub(super) fn familiar(name: &str) -> &str {
+    // So Podman calls what comes from nowhere.
+    let name = name.strip_prefix("localhost/").unwrap_or(name);
     let name = name.strip_prefix("docker.io/").unwrap_or(name);
     name.strip_prefix("library/").unwrap_or(name)
 }

@@ -7,8 +7,6 @@ use std::{
     os::unix::ffi::OsStrExt as _,
 };
 
-use bollard::query_parameters::ListContainersOptionsBuilder;
-
 use super::Docker;
 
 impl Docker {
@@ -29,8 +27,7 @@ impl Docker {
 
     /// Returns the name of the running container that publishes on an address.
     async fn publisher(&self, taken: SocketAddr) -> Option<String> {
-        let options = ListContainersOptionsBuilder::new().build();
-        let running = self.api.list_containers(Some(options)).await.ok()?;
+        let running = self.containers("all=false", "list containers").await.ok()?;
         let publishes = |port: &bollard::models::PortSummary| {
             let address: Option<IpAddr> = port.ip.as_deref().and_then(|ip| ip.parse().ok());
             port.public_port == Some(taken.port())

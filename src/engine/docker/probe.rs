@@ -65,7 +65,8 @@ struct Life {
     health: Option<Health>,
     health_test: Vec<String>,
     health_output: String,
-    address: Option<IpAddr>,
+    /// With the length of its network's part.
+    address: Option<(IpAddr, u32)>,
 }
 
 impl Docker {
@@ -128,9 +129,12 @@ impl Docker {
         let mode = root.object("HostConfig").text("NetworkMode");
         let places = root.object("NetworkSettings").object("Networks").values();
         let addresses = places.map(Object::new);
-        let mut addresses = addresses.filter_map(|mut place| place.text("IPAddress")?.parse().ok());
+        let mut addresses = addresses.filter_map(|mut place| {
+            let length = place.number("IPPrefixLen")?.try_into().ok()?;
+            Some((place.text("IPAddress")?.parse().ok()?, length))
+        });
         let address = if mode.as_deref() == Some("host") {
-            Some(IpAddr::from([127, 0, 0, 1]))
+            Some((IpAddr::from([127, 0, 0, 1]), 8))
         } else {
             addresses.next()
         };
@@ -152,13 +156,13 @@ impl Docker {
                 if let Some(answer) = self.dial(life, *port, Some(path)).await {
                     return answer;
                 }
-                self.ask_inside_container(life, &http_script(*port, path), what).await
+                self.ask_shell(life, &http_script(*port, path), what).await
             }
             Probe::Tcp { port } => {
                 if let Some(answer) = self.dial(life, *port, None).await {
                     return answer;
                 }
-                self.ask_inside_container(life, &tcp_script(*port), what).await
+                self.ask_shell(life, &tcp_script(*port), what).await
             }
             Probe::Exec(argv) => self.ask_inside_container(life, argv, what).await,
             Probe::Image => self.ask_health(life, what).await,
@@ -166,9 +170,24 @@ impl Docker {
         }
     }
 
+    /// Asks with a shell inside; where there is none, its health check has to do.
+    async fn ask_shell(&self, life: &Life, argv: &[String], what: &str) -> Answer {
+        match self.ask_inside_container(life, argv, what).await {
+            Answer::NotYet(words)
+                if words.contains("/bin/sh") && words.contains("no such file") =>
+            {
+                self.ask_health(life, what).await
+            }
+            answer => answer,
+        }
+    }
+
     /// Asks over the network; `None` when this container cannot be reached from here.
     async fn dial(&self, life: &Life, port: u16, path: Option<&String>) -> Option<Answer> {
-        let address = life.address.filter(|_| self.wire.is_local())?;
+        let (address, length) = life.address.filter(|_| self.wire.is_local())?;
+        if !is_near(address, length) {
+            return None;
+        }
         match tokio::time::timeout(DIAL, TcpStream::connect((address, port))).await {
             Err(_) => None,
             Ok(Err(error)) => match error.kind() {
@@ -258,6 +277,20 @@ impl Docker {
         let lines: Vec<String> = text.lines().map(str::to_owned).collect();
         lines[lines.len().saturating_sub(LOG_LINES)..].to_vec()
     }
+}
+
+/// Returns whether this machine is on the container's network itself. A socket of this machine may lead
+/// to an engine that has networks of its own, and something else may answer at their addresses here.
+fn is_near(address: IpAddr, length: u32) -> bool {
+    let IpAddr::V4(there) = address else { return true };
+    // Nothing is sent: the system only chooses the address that it would send from.
+    let chosen = std::net::UdpSocket::bind("0.0.0.0:0").and_then(|socket| {
+        socket.connect((there, 9))?;
+        socket.local_addr()
+    });
+    let Ok(IpAddr::V4(here)) = chosen.map(|chosen| chosen.ip()) else { return false };
+    let mask = u32::MAX.checked_shl(32_u32.saturating_sub(length)).unwrap_or_default();
+    here.to_bits() & mask == there.to_bits() & mask
 }
 
 /// Returns what can be said without asking; `None` when it runs and is to be asked.

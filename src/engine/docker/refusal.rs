@@ -42,6 +42,12 @@ impl Docker {
 /// Returns the HTTP status of a refusal.
 pub(super) fn status(error: &Api) -> Option<u16> {
     match error {
+        // Podman has no status of its own for a name that is taken.
+        Api::DockerResponseServerError { status_code: 500, message }
+            if message.contains("name") && message.contains("is already in use") =>
+        {
+            Some(409)
+        }
         Api::DockerResponseServerError { status_code, .. } => Some(*status_code),
         _ => None,
     }
@@ -100,7 +106,7 @@ fn classify(status: Option<u16>, words: &str) -> Refusal {
     if says(&["dial tcp", "no such host", "tls handshake timeout", "client.timeout exceeded"]) {
         return Refusal::NoRegistry;
     }
-    if says(&["is already in use by container", "already exists"]) {
+    if says(&["is already in use by", "already exists"]) {
         return Refusal::NameTaken;
     }
     if says(&["is in use", "has active endpoints", "is being used", "in use by"]) {

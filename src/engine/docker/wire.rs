@@ -6,7 +6,6 @@
 
 use std::{
     io,
-    path::PathBuf,
     pin::Pin,
     sync::{Mutex, OnceLock, PoisonError},
     time::Duration,
@@ -23,39 +22,59 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpStream, UnixStream};
 
+use super::{
+    address::{Address, Host, Way},
+    ssh::Ssh,
+    tls::Identity,
+};
+
 /// What bollard sends.
 pub(super) type Body =
     Either<Full<Bytes>, StreamBody<Pin<Box<dyn Stream<Item = io::Result<Frame<Bytes>>> + Send>>>>;
 
 /// More than a look has requests in flight; the rest is closed again.
 const MOST_IDLE: usize = 16;
+/// Where an answer is none.
+pub(super) const MAYBE_TLS: &str =
+    "it may be TLS that is spoken there, which wants DOCKER_CERT_PATH";
 const DIAL: Duration = Duration::from_secs(10);
 
-/// Where the engine answers.
-#[derive(Debug, Clone)]
-pub(super) enum Address {
-    /// A socket of this machine.
-    Unix(PathBuf),
-    /// `host:port`, without encryption.
-    Tcp(String),
+/// What it takes to get there.
+#[derive(Debug)]
+enum Road {
+    Unix(std::path::PathBuf),
+    Tcp(Host),
+    Tls(Host, Identity),
+    Ssh(Ssh),
 }
 
 /// The way to one engine.
 #[derive(Debug)]
 pub(super) struct Wire {
-    address: Address,
+    road: Road,
     version: OnceLock<String>,
     idle: Mutex<Vec<SendRequest<Body>>>,
 }
 
 impl Wire {
-    pub(super) fn new(address: Address) -> Self {
-        Self { address, version: OnceLock::new(), idle: Mutex::default() }
+    /// Prepares the way; fails when what it takes is not here.
+    pub(super) fn new(address: &Address) -> io::Result<Self> {
+        let road = match &address.way {
+            Way::Unix(path) => Road::Unix(path.clone()),
+            Way::Tcp(host) => Road::Tcp(host.clone()),
+            Way::Tls(host, folder) => Road::Tls(host.clone(), Identity::read(host, folder)?),
+            Way::Ssh(remote) => Road::Ssh(Ssh::new(remote)),
+        };
+        Ok(Self { road, version: OnceLock::new(), idle: Mutex::default() })
     }
 
-    /// Returns whether the engine is on this machine, so that its containers can be dialled.
+    /// Returns whether the engine is on this machine, so that its containers can be dialled. Behind a
+    /// port of this machine may be another one.
     pub(super) fn is_local(&self) -> bool {
-        matches!(self.address, Address::Unix(_))
+        match self.road {
+            Road::Unix(_) => true,
+            Road::Tcp(_) | Road::Tls(..) | Road::Ssh(_) => false,
+        }
     }
 
     /// From now on every path names this version of the API, such as `1.41`.
@@ -72,7 +91,10 @@ impl Wire {
             let is_kept = kept.is_some();
             let mut sender = match kept {
                 Some(sender) => sender,
-                None => self.dial().await?,
+                None => match self.dial().await {
+                    Ok(sender) => sender,
+                    Err(error) => return Err(self.explain(error).await),
+                },
             };
             match sender.try_send_request(request).await {
                 Ok(response) => {
@@ -82,7 +104,7 @@ impl Wire {
                 // The engine closed a kept connection just now, and nothing of the request was sent.
                 Err(mut error) => match error.take_message() {
                     Some(unsent) if is_kept => request = unsent,
-                    _ => return Err(io::Error::other(error.into_error())),
+                    _ => return Err(self.explain(io::Error::other(error.into_error())).await),
                 },
             }
         }
@@ -111,22 +133,42 @@ impl Wire {
         let versioned = self.version.get().map(|version| format!("/v{version}{path}"));
         let uri: Uri = versioned.as_deref().unwrap_or(path).parse().map_err(io::Error::other)?;
         *request.uri_mut() = uri;
-        let host = match &self.address {
-            Address::Unix(_) => HeaderValue::from_static("docker"),
-            Address::Tcp(host) => HeaderValue::from_str(host).map_err(io::Error::other)?,
+        let host = match &self.road {
+            Road::Unix(_) | Road::Ssh(_) => HeaderValue::from_static("docker"),
+            Road::Tcp(host) | Road::Tls(host, _) => {
+                HeaderValue::try_from(host.to_string()).map_err(io::Error::other)?
+            }
         };
         request.headers_mut().insert(HOST, host);
         Ok(())
     }
 
     async fn dial(&self) -> io::Result<SendRequest<Body>> {
-        match &self.address {
-            Address::Unix(path) => greet(UnixStream::connect(path).await?).await,
-            Address::Tcp(host) => {
-                let stream = tokio::time::timeout(DIAL, TcpStream::connect(host)).await??;
-                stream.set_nodelay(true)?;
-                greet(stream).await
+        match &self.road {
+            Road::Unix(path) => greet(UnixStream::connect(path).await?).await,
+            Road::Tcp(host) => greet(tcp(host).await?).await,
+            Road::Tls(host, identity) => {
+                let greeted = async { identity.greet(tcp(host).await?).await };
+                greet(tokio::time::timeout(DIAL, greeted).await??).await
             }
+            Road::Ssh(ssh) => greet(ssh.connect().await?).await,
+        }
+    }
+
+    /// Puts a failure into the words of what carries the connection, where it has some.
+    async fn explain(&self, error: io::Error) -> io::Error {
+        match &self.road {
+            Road::Unix(_) => error,
+            Road::Tcp(_) => {
+                let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<hyper::Error>());
+                if !cause.is_some_and(hyper::Error::is_parse) {
+                    return error;
+                }
+                let words = format!("what answers there does not speak HTTP; {MAYBE_TLS}");
+                io::Error::new(error.kind(), words)
+            }
+            Road::Tls(_, identity) => identity.explain(error),
+            Road::Ssh(ssh) => ssh.explain(error).await,
         }
     }
 
@@ -143,6 +185,16 @@ impl Wire {
             idle.push(sender);
         }
     }
+}
+
+async fn tcp(host: &Host) -> io::Result<TcpStream> {
+    let dialled = TcpStream::connect((host.name.as_str(), host.port));
+    let stream = tokio::time::timeout(DIAL, dialled).await.map_err(|_| {
+        let why = format!("no answer in {} seconds", DIAL.as_secs());
+        io::Error::new(io::ErrorKind::TimedOut, why)
+    })??;
+    stream.set_nodelay(true)?;
+    Ok(stream)
 }
 
 async fn greet<S>(stream: S) -> io::Result<SendRequest<Body>>

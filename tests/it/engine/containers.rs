@@ -123,6 +123,11 @@ pub async fn limits_change_in_place_or_are_refused<E: Engine>(engine: &E, prefix
         let seen = look_at(engine, prefix, &name).await;
         seen.fields.get(&field.path()).cloned()
     };
+    if !look(engine, prefix).await.engine.updates_in_place {
+        let more = Limits { memory: Some(ByteSize(64 << 20)), ..Limits::default() };
+        assert_eq!(refused(engine, update(&more, Restart::No)).await, Refusal::Unsupported);
+        return;
+    }
     let mut limits = Limits {
         memory: Some(ByteSize(64 << 20)),
         reservation: Some(ByteSize(16 << 20)),

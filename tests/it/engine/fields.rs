@@ -128,7 +128,10 @@ fn full(prefix: &str, address: &str) -> [Container; 2] {
         security: set(&["no-new-privileges"]),
         read_only: true,
         sysctls: map(&[("net.core.somaxconn", "512")]),
-        ulimits: BTreeMap::from([("nofile".to_owned(), Ulimit { soft: 1000, hard: 2000 })]),
+        // Both, since Podman raises the one that is not said as far as it goes.
+        ulimits: ["nofile", "nproc"]
+            .map(|name| (name.into(), Ulimit { soft: 1000, hard: 2000 }))
+            .into(),
         shm: Some(ByteSize(32 << 20)),
         dns: Dns {
             servers: vec!["192.0.2.2".into(), "192.0.2.1".into()],
@@ -138,7 +141,7 @@ fn full(prefix: &str, address: &str) -> [Container; 2] {
         extra_hosts: set(&["db:192.0.2.3", "api:192.0.2.4"]),
         groups: set(&["1234"]),
         stop: Stop { signal: Some("SIGINT".into()), grace: Some(Millis(1500)) },
-        log: Log { driver: Some("local".into()), options: map(&[("max-size", "1m")]) },
+        log: Log { driver: Some("json-file".into()), options: map(&[("max-size", "1m")]) },
         devices: set(&["/dev/null:/dev/nothing:rwm"]),
         init: true,
         ..make::sleeper(&format!("{prefix}-one"))

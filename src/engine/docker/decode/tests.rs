@@ -15,6 +15,8 @@ fn read(config: Json, host: Json, networks: Json) -> SeenContainer {
         runtime: "runc".into(),
         limits_swap: true,
         unified: false,
+        shm: 64 << 20,
+        ipc: "private",
         learned: Fields::default(),
     };
     let around = Around {

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, io::Read as _};
 use bollard::container::PathStatResponse;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
-use super::{CURRENT, PERMISSIONS, WRITTEN, last_part};
+use super::{PERMISSIONS, WRITTEN};
 use crate::{
     desired::{Field, Files},
     engine::{
@@ -42,9 +42,8 @@ impl Docker {
         mount: &str,
         contents: bool,
     ) -> Result<SeenFiles, bollard::errors::Error> {
-        let current = self.stat(container, &format!("{mount}/{CURRENT}")).await?;
-        let Some(current) = current else { return Ok(SeenFiles::default()) };
-        let digest = last_part(&current.link_target).to_owned();
+        let current = self.current(container, mount).await?;
+        let Some(digest) = current else { return Ok(SeenFiles::default()) };
         let looks = files.files.keys().map(async |path| {
             let stat = self.stat(container, &format!("{mount}/{digest}/{path}")).await?;
             Ok::<_, bollard::errors::Error>(stat.map(|stat| (path.clone(), file_stat(&stat))))
@@ -55,11 +54,14 @@ impl Docker {
             current: Some(digest.clone()),
             files: found.into_iter().flatten().collect(),
         };
+        // Podman gives everything it hands out to root.
+        let tells_owners = self.engine.get().is_none_or(|info| info.dialect.repeats);
         if contents && !set.files.is_empty() {
             let all = self.read_folder(container, &format!("{mount}/{digest}")).await?;
             for (path, read) in all {
                 if let Some(stat) = set.files.get_mut(&path) {
-                    (stat.owner, stat.content) = (read.owner, read.content);
+                    (stat.owner, stat.content) =
+                        (read.owner.filter(|_| tells_owners), read.content);
                 } else if read.size > 0 {
                     set.files.insert(path, read);
                 }
