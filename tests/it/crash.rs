@@ -149,7 +149,10 @@ fn kept(before: &World, after: &World) -> Vec<String> {
 }
 
 /// Returns how two pictures differ, a line for each thing, from where it differs.
-fn difference(is: &BTreeMap<String, String>, should: &BTreeMap<String, String>) -> Vec<String> {
+pub(crate) fn difference(
+    is: &BTreeMap<String, String>,
+    should: &BTreeMap<String, String>,
+) -> Vec<String> {
     let keys = is.keys().chain(should.keys().filter(|key| !is.contains_key(*key)));
     let differ = keys.filter(|key| is.get(*key) != should.get(*key));
     let line = |key: &String| {
