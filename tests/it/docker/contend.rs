@@ -186,7 +186,7 @@ fn the_lock_of_the_dead_is_free_at_once_and_that_of_the_far_by_name() {
 /// Runs the program as somebody who may do nothing but use the engine, in a folder of theirs.
 fn as_nobody(stage: &Stage, words: &str) -> (i32, String) {
     let home = tempfile::tempdir().unwrap();
-    let script = "mkdir home && cp nself.toml \"$PROGRAM\" home && chown -R nobody home && chmod 755 . && cd home \
+    let script = "mkdir home && cp nself.toml home && cp \"$PROGRAM\" home/nself && chown -R nobody home && chmod 755 . && cd home \
                   && exec setpriv --reuid nobody --regid nogroup --groups \"$(stat -c %g $SOCKET)\" ./nself $WORDS";
     std::fs::copy(stage.file(), home.path().join("nself.toml")).unwrap();
     let program = cargo_bin("nself");
