@@ -135,7 +135,7 @@ impl Shape {
         // How it is undisturbed, and how long that takes, both ways.
         let mut good = BTreeMap::new();
         let mut lengths = [Duration::ZERO; 2];
-        for side in [0, 1, 0, 1] {
+        for side in [0, 1, 0] {
             stage.write(self.sides[side]);
             let begin = Instant::now();
             apply(&stage);
@@ -143,7 +143,7 @@ impl Shape {
             good.insert(side, picture(&stage));
         }
         for kill in 0..kills {
-            let side = usize::from(kill % 2 == 1);
+            let side = usize::from(kill % 2 == 0);
             stage.write(self.sides[side]);
             let moment = lengths[side].mul_f64(random.fraction());
             let mut child = spawn(&stage, &words(&stage), SOCKET);
