@@ -80,7 +80,7 @@ fn whole(world: &World) -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
     let mut put = |what: &str, name: &str, how: String| {
         // Two of one name are two things.
-        let key = (0..)
+        let key = (0..9)
             .map(|number| format!("{what} {name} {number}"))
             .find(|key| !all.contains_key(key))
             .unwrap();

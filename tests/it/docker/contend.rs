@@ -231,7 +231,7 @@ fn the_library_and_the_program_share_a_lock() {
     let mut project = stage.load();
     let engine = stage.engine(&project);
     let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
-    let longest = std::time::Duration::from_secs(60);
+    let longest = std::time::Duration::from_mins(1);
     let mut options = Options::default();
     let (yes, quiet) = (async |_: &Pass| true, |_: &Plan, _: Event| {});
     let never = CancellationToken::new();

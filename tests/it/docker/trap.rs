@@ -83,7 +83,7 @@ impl Trap {
 impl Spring {
     /// Carries what nself says to the engine.
     fn carry(&self, mut from: UnixStream, mut to: UnixStream) {
-        let mut bytes = [0; 65_536];
+        let mut bytes = vec![0; 65_536];
         while let Ok(length @ 1..) = from.read(&mut bytes) {
             let said = String::from_utf8_lossy(&bytes[..length]);
             let springs = said.contains(self.words);
@@ -105,7 +105,7 @@ impl Spring {
 
     /// Brings back what the engine answers.
     fn bring(&self, mut from: UnixStream, mut to: UnixStream) {
-        let mut bytes = [0; 65_536];
+        let mut bytes = vec![0; 65_536];
         while let Ok(length @ 1..) = from.read(&mut bytes) {
             if self.side == Side::After && self.sprung.load(Ordering::SeqCst) {
                 return self.kill();
