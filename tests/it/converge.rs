@@ -179,10 +179,13 @@ fn happen(world: &mut World, tamper: &Tamper) {
             world.tamper(&name(number), field.key(key), value.as_deref());
         }
         Tamper::Remove(number) => {
-            // A job that is done need not be there any more.
-            let is_done = |state: State| matches!(state, State::Exited { code: 0, .. });
+            // A job that is done need not be there any more, whatever became of its container since.
+            let id = ResourceId::Container(name(number));
+            let mut records =
+                world.records.values().filter_map(|text| nself::observed::Record::parse(text));
+            let is_done = records.any(|record| record.jobs.contains_key(&id));
             if let Some(container) = world.find(&name(number))
-                && !is_done(container.seen.state)
+                && !is_done
             {
                 let id = container.seen.id.clone();
                 world.containers.remove(&id);

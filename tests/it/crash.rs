@@ -80,7 +80,7 @@ fn whole(world: &World) -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
     let mut put = |what: &str, name: &str, how: String| {
         // Two of one name are two things.
-        let key = (0..)
+        let key = (0..9)
             .map(|number| format!("{what} {name} {number}"))
             .find(|key| !all.contains_key(key))
             .unwrap();
@@ -149,7 +149,10 @@ fn kept(before: &World, after: &World) -> Vec<String> {
 }
 
 /// Returns how two pictures differ, a line for each thing, from where it differs.
-fn difference(is: &BTreeMap<String, String>, should: &BTreeMap<String, String>) -> Vec<String> {
+pub(crate) fn difference(
+    is: &BTreeMap<String, String>,
+    should: &BTreeMap<String, String>,
+) -> Vec<String> {
     let keys = is.keys().chain(should.keys().filter(|key| !is.contains_key(*key)));
     let differ = keys.filter(|key| is.get(*key) != should.get(*key));
     let line = |key: &String| {

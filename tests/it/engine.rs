@@ -123,6 +123,7 @@ contract! {
         one_holds_it
         the_dead_hold_nothing
         giving_back_twice_is_once
+        it_is_taken_from_the_one_who_has_it
     };
     // What these ask for is a process that runs, or an image with something in it.
     for_real:

@@ -183,6 +183,45 @@ fn the_lock_of_the_dead_is_free_at_once_and_that_of_the_far_by_name() {
     assert_eq!(run(&stage, "lock --break far").0, 0, "what is free need not be broken");
 }
 
+/// Runs the program as somebody who may do nothing but use the engine, in a folder of theirs.
+fn as_nobody(stage: &Stage, words: &str) -> (i32, String) {
+    let home = tempfile::tempdir().unwrap();
+    let script = "mkdir home && cp nself.toml home && cp \"$PROGRAM\" home/nself && chown -R nobody home && chmod 755 . && cd home \
+                  && exec setpriv --reuid nobody --regid nogroup --groups \"$(stat -c %g $SOCKET)\" ./nself $WORDS";
+    std::fs::copy(stage.file(), home.path().join("nself.toml")).unwrap();
+    let program = cargo_bin("nself");
+    let output = Command::new("sh")
+        .args(["-c", script])
+        .current_dir(home.path())
+        .env("PROGRAM", program)
+        .env("SOCKET", SOCKET)
+        .env("WORDS", words)
+        .env("HOME", home.path().join("home"))
+        .env("DOCKER_HOST", format!("unix://{SOCKET}"))
+        .output()
+        .unwrap();
+    (output.status.code().unwrap_or(-1), said(&output))
+}
+
+#[test]
+fn users_do_not_get_around_each_other() {
+    let stage = Stage::new("users");
+    stage.write(FILE);
+    let first = spawn(&stage, "apply -y", SOCKET);
+    until_it_waits(&stage);
+    let (code, refused) = as_nobody(&stage, "apply -y");
+    assert_eq!(code, 6, "{refused}");
+    let holder = format!("(process {}, since 20", first.id());
+    assert!(refused.contains(&holder), "{refused}");
+    // Another user's process can be seen to live, too.
+    let (code, shown) = as_nobody(&stage, "lock --json");
+    assert_eq!(code, 0, "{shown}");
+    let shown: Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!(shown["holder"]["life"], "alive");
+    go(&stage);
+    assert!(first.wait_with_output().unwrap().status.success());
+}
+
 #[test]
 fn the_library_and_the_program_share_a_lock() {
     let stage = Stage::new("library");
@@ -192,7 +231,7 @@ fn the_library_and_the_program_share_a_lock() {
     let mut project = stage.load();
     let engine = stage.engine(&project);
     let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
-    let longest = std::time::Duration::from_secs(60);
+    let longest = std::time::Duration::from_mins(1);
     let mut options = Options::default();
     let (yes, quiet) = (async |_: &Pass| true, |_: &Plan, _: Event| {});
     let never = CancellationToken::new();

@@ -56,3 +56,18 @@ pub async fn giving_back_twice_is_once<E: Tested>(engine: &E, prefix: &str) {
     assert_eq!(engine.holder(prefix).await.unwrap(), Some(here));
     engine.release(second).await.unwrap();
 }
+
+pub async fn it_is_taken_from_the_one_who_has_it<E: Tested>(engine: &E, prefix: &str) {
+    let here = Holder::this_process().unwrap();
+    let far = Holder { boot: "b".into(), host: "far".into(), ..here.clone() };
+    assert!(!engine.take_away(prefix, &far).await.unwrap(), "nobody has it");
+    let lock = held(engine.acquire(prefix, &far).await.unwrap());
+    let earlier = Holder { since: far.since - 1, ..far.clone() };
+    assert!(!engine.take_away(prefix, &earlier).await.unwrap(), "another one has it");
+    assert!(engine.take_away(prefix, &far).await.unwrap());
+    let next = held(engine.acquire(prefix, &here).await.unwrap());
+    // Whoever lost it does not give back what is somebody else's.
+    engine.release(lock).await.unwrap();
+    assert_eq!(engine.holder(prefix).await.unwrap(), Some(here));
+    engine.release(next).await.unwrap();
+}
