@@ -45,11 +45,16 @@ pub(super) fn run(args: &SecretArgs, context: &Context) -> Result<Exit, Error> {
         SecretCommand::List => list(&vault, context),
         SecretCommand::Set { name } => {
             let value = read(name)?;
-            vault.set(name, &value)?;
+            vault.set(name, &value, now())?;
             context.ui.print(&format!("{name} is set; nself plan shows what it changes\n"));
         }
     }
     Ok(Exit::Done)
+}
+
+/// Returns the time in milliseconds since 1970.
+fn now() -> u64 {
+    u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0)
 }
 
 fn list(vault: &Vault, context: &Context) {

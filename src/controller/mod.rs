@@ -216,7 +216,7 @@ fn ensure_secrets(project: &mut Project, desired: &Desired) -> Result<(), Error>
     let mut vault = Vault::open(&project.vault_folder())?;
     let folder = &project.place.authority;
     // The authority is made when the first certificate is asked for, not before.
-    vault.ensure(&desired.secrets, |hosts, there| {
+    vault.ensure(&desired.secrets, now, |hosts, there| {
         let authority = cert::Authority::open(folder, now)?;
         Ok(authority.renew(hosts, there, now)?)
     })?;

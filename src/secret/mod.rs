@@ -3,16 +3,40 @@
 //! **Invariant:** nothing that was readable is ever lost here. A file that cannot be read is an error and
 //! stays as it is; a new one takes the place of the old in one step, or not at all.
 
+mod content;
 mod file;
 mod vault;
 
 pub(crate) use file::read;
 pub use file::{Lock, Mode, replace};
-pub use vault::{Entry, Pair, Vault};
+pub use vault::{Entry, Pair, Restored, Vault};
 
 use std::{io, path::PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::{Origin, SecretName};
+
+/// How a value came into the vault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Way {
+    /// An older nself did not write it down.
+    #[default]
+    Unknown,
+    /// Made when it was needed first.
+    Generated,
+    /// A person gave it.
+    Given,
+    /// Made to take the place of another.
+    Rotated,
+    /// A certificate and its key, from the user's own authority.
+    Issued,
+    /// It is a value from before.
+    Restored,
+    /// Read back from where it had been delivered.
+    Recovered,
+}
 
 /// Why the vault could not be used.
 #[derive(Debug, thiserror::Error)]

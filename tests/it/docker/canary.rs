@@ -102,7 +102,7 @@ fn a_secret_is_found_nowhere_it_does_not_belong() {
     let begin = now();
     stage.write(FILE);
     let mut vault = Vault::open(&stage.load().vault_folder()).unwrap();
-    vault.set(&SecretName::new("token").unwrap(), &Sensitive::new(TOKEN)).unwrap();
+    vault.set(&SecretName::new("token").unwrap(), &Sensitive::new(TOKEN), 1).unwrap();
 
     let mut told = vec![report::json::plan(&stage.pass())];
     let report = stage.apply();
