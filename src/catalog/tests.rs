@@ -45,6 +45,7 @@ impl World {
             https_port: 443,
             certificate: Some(&self.certificate),
             port: Some(8000),
+            turns: NO_TURNS,
         }
     }
 }

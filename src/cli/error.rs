@@ -135,8 +135,8 @@ impl From<controller::Error> for Error {
             }
             controller::Error::VaultMissing { ref vault, .. } => {
                 let remedy = format!(
-                    "bring {} back from where the project was applied first, or set each secret with \
-                     nself secret set NAME; new ones would not fit what is there",
+                    "nself secret recover reads them back from the engine, or bring {} from where the \
+                     project was applied first; new ones would not fit what is there",
                     vault.display()
                 );
                 Self::of(Exit::Invalid, &error).remedy(remedy)

@@ -198,7 +198,7 @@ impl Command {
             Self::Urls(args) => urls::run(&args, context),
             Self::Explain(args) => explain::run(&args, context),
             Self::Graph(args) => graph::run(&args, context),
-            Self::Secret(args) => secret::run(&args, context),
+            Self::Secret(args) => secret::run(&args, context).await,
             Self::Completion(args) => Ok(completion::run(&args, context)),
             Self::Version(args) => version::run(&args, context).await,
             Self::Help(args) => help::run(&args, context),

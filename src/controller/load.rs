@@ -95,15 +95,31 @@ impl Project {
     /// # Errors
     /// Mistakes that only show once build folders, secrets and kinds come together.
     pub fn compile(&self, now: u64) -> Result<Compiled, Error> {
+        let compiled = self.draw(now)?;
+        let missing = self.missing(&compiled);
+        if missing.is_empty() { Ok(compiled) } else { Err(self.wrong(missing)) }
+    }
+
+    /// Returns the same, whether or not a person has given all the secrets there are to give.
+    ///
+    /// # Errors
+    /// Mistakes that only show once build folders and kinds come together.
+    pub fn draw(&self, now: u64) -> Result<Compiled, Error> {
         let mut problems = Vec::new();
         let facts = self.facts(now, &mut problems);
-        let wrong =
-            |diagnostics| Error::Configuration { diagnostics, sources: self.sources.clone() };
         if !problems.is_empty() {
-            return Err(wrong(problems));
+            return Err(self.wrong(problems));
         }
-        let compiled = desired::compile(&self.spec, &facts).map_err(wrong)?;
-        let missing: Vec<Diagnostic> = compiled
+        desired::compile(&self.spec, &facts).map_err(|diagnostics| self.wrong(diagnostics))
+    }
+
+    fn wrong(&self, diagnostics: Vec<Diagnostic>) -> Error {
+        Error::Configuration { diagnostics, sources: self.sources.clone() }
+    }
+
+    /// Returns the secrets that a person has yet to give.
+    fn missing(&self, compiled: &Compiled) -> Vec<Diagnostic> {
+        compiled
             .desired
             .secrets
             .iter()
@@ -121,13 +137,13 @@ impl Project {
                 | SecretNeed::CertificateChain { .. }
                 | SecretNeed::CertificateKey => None,
             })
-            .collect();
-        if missing.is_empty() { Ok(compiled) } else { Err(wrong(missing)) }
+            .collect()
     }
 
     /// Gathers what the pure rooms may not fetch.
     fn facts(&self, now: u64, problems: &mut Vec<Diagnostic>) -> Facts {
         let mut facts = Facts { now, folder: self.folder(), ..Facts::default() };
+        facts.turns.clone_from(self.keyring.turns());
         for (name, service) in &self.spec.services {
             let Some(build) = &service.settings.build else { continue };
             let folder = self.folder().join(&build.value.context);

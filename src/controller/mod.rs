@@ -6,10 +6,12 @@
 mod error;
 mod load;
 pub mod pass;
+mod rotation;
 
 pub use error::Error;
 pub use load::{Place, Project, load};
 pub use pass::Goal;
+pub use rotation::Rotation;
 
 use std::time::{Instant, SystemTime};
 
@@ -20,7 +22,7 @@ use crate::{
     desired::{Compiled, Desired},
     engine::{self, Attempt, Engine, Holder, Lock, Observe},
     model::Diagnostic,
-    observed::Observed,
+    observed::{Observed, Request},
     plan::{Applied, Event, Plan, Policy},
     secret::Vault,
 };
@@ -49,6 +51,8 @@ pub struct Report {
     pub rest: Plan,
     /// What should be, for URLs.
     pub desired: Desired,
+    /// What became of new values of secrets.
+    pub rotation: Rotation,
 }
 
 /// What a person wants of an apply.
@@ -164,8 +168,23 @@ async fn under_lock<E: Engine + Lock>(
     let Pass { mut desired, plan, .. } = pass;
     let contents = needs_secrets;
     let brief = pass::Brief { goal, keyring: &project.keyring, policy, contents };
-    let (passes, rest) = pass::converge(engine, &mut desired, plan, &brief, events, cancel).await?;
-    Ok(Locked::Done(Box::new(Report { passes, rest, desired })))
+    let (mut passes, mut rest) =
+        pass::converge(engine, &mut desired, plan, &brief, events, cancel).await?;
+    let mut rotation = Rotation::default();
+    if needs_secrets {
+        rotation = rotation::conclude(project, &desired, &passes, &rest)?;
+    }
+    if !rotation.returned.is_empty() {
+        engine.unlock(&project.keyring);
+        let pass = look(engine, project, options).await?;
+        desired = pass.desired;
+        let brief = pass::Brief { goal, keyring: &project.keyring, policy, contents };
+        let (back, left) =
+            pass::converge(engine, &mut desired, pass.plan, &brief, events, cancel).await?;
+        passes.extend(back);
+        rest = left;
+    }
+    Ok(Locked::Done(Box::new(Report { passes, rest, desired, rotation })))
 }
 
 /// Returns whether both plans do the same to the same resources. Steps do not count: those that put in
@@ -197,14 +216,36 @@ async fn look<E: Observe>(engine: &E, project: &Project, options: &Options) -> R
 /// Refuses to go on without the secrets of what runs: inventing others over data that knows these would
 /// lock everybody out.
 fn insist_on_vault(project: &Project, pass: &Pass) -> Result<(), Error> {
-    let Observed { containers, volumes, .. } = &pass.observed;
-    let is_there = containers.iter().any(|seen| seen.owner.is_ours())
-        || volumes.iter().any(|seen| seen.owner.is_ours() && !seen.disposable);
-    if !is_there || project.keyring.is_present() || pass.desired.secrets.is_empty() {
+    if !is_there(&pass.observed) || project.keyring.is_present() || pass.desired.secrets.is_empty()
+    {
         return Ok(());
     }
     let (project, vault) = (pass.desired.prefix(), project.vault_folder());
     Err(Error::VaultMissing { project, vault })
+}
+
+/// Refuses to begin a vault for a project that is there with the secrets of another vault.
+///
+/// # Errors
+/// [`Error::VaultMissing`], the configuration's mistakes, or whatever the engine says.
+pub async fn insist_on_nothing<E: Observe>(
+    engine: &E,
+    project: &Project,
+    now: u64,
+) -> Result<(), Error> {
+    let desired = project.draw(now)?.desired;
+    let request = Request { inner: Vec::new(), ..Request::of(&desired, false) };
+    if !is_there(&engine.observe(&request).await?) {
+        return Ok(());
+    }
+    Err(Error::VaultMissing { project: desired.prefix(), vault: project.vault_folder() })
+}
+
+/// Returns whether something of ours is there that may know secrets.
+fn is_there(observed: &Observed) -> bool {
+    let Observed { containers, volumes, .. } = observed;
+    containers.iter().any(|seen| seen.owner.is_ours())
+        || volumes.iter().any(|seen| seen.owner.is_ours() && !seen.disposable)
 }
 
 /// Makes the secrets that are generated and not there, and the certificates that are missing or due.

@@ -2,7 +2,7 @@
 
 use super::{Action, Change, Changes, Effect, FieldChange, Look, Mover, Shown, shown};
 use crate::{
-    desired::{Field, File, Files, Reload, Value},
+    desired::{Field, File, Files, Path, Reload, Value},
     model::{Keyring, ResourceId},
     observed::FileStat,
 };
@@ -29,14 +29,16 @@ pub(super) fn compare(look: &Look<'_>, id: &ResourceId, files: &Files, changes: 
         (_, Some(_)) => Mover::Both,
     };
     let switched = digest.is_none() || seen.current != digest;
-    let effect = match files.reload {
+    let effect_of = |path: &str| match &files.reload {
         Reload::Signal(_) => Effect::Reload,
-        Reload::Restart => Effect::Restart,
+        Reload::RestartFor(some) if !path.is_empty() && !some.contains(path) => Effect::InPlace,
+        Reload::Restart | Reload::RestartFor(_) => Effect::Restart,
     };
     let mut fields: Vec<FieldChange> = Vec::new();
     let file_mover = if switched { mover } else { Mover::Drift };
-    let mut differs = |path, before, after| {
+    let mut differs = |path: Path, before, after| {
         let origin = look.origin(id, &path);
+        let effect = effect_of(&path.key);
         fields.push(FieldChange {
             path,
             before,
@@ -83,7 +85,7 @@ pub(super) fn compare(look: &Look<'_>, id: &ResourceId, files: &Files, changes: 
             last: None,
             mover: if switched { mover } else { Mover::Unknown },
             origin: None,
-            effect,
+            effect: effect_of(""),
         });
     }
     if fields.is_empty() {

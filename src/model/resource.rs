@@ -50,12 +50,14 @@ pub enum InnerKind {
     Extension,
     /// The privileges one role has on one object.
     Grant,
+    /// Who may not log in any more, now that whoever uses the service has gone over to another login.
+    Login,
 }
 
 impl InnerKind {
     /// All kinds, in order.
-    pub const ALL: [Self; 5] =
-        [Self::Role, Self::Database, Self::Schema, Self::Extension, Self::Grant];
+    pub const ALL: [Self; 6] =
+        [Self::Role, Self::Database, Self::Schema, Self::Extension, Self::Grant, Self::Login];
 
     /// Returns the word used in resource names.
     pub fn word(self) -> &'static str {
@@ -65,6 +67,7 @@ impl InnerKind {
             Self::Schema => "schema",
             Self::Extension => "extension",
             Self::Grant => "grant",
+            Self::Login => "login",
         }
     }
 }

@@ -81,7 +81,7 @@ impl Keyring {
         Self { key, values, turns: BTreeMap::new(), struck: Vec::new() }.knowing(known)
     }
 
-    /// Adds how often each secret has changed; see [`turn`](Self::turn).
+    /// Adds how often each secret has changed; see [`turns`](Self::turns).
     #[must_use]
     pub fn with_turns(self, turns: BTreeMap<SecretName, u32>) -> Self {
         Self { turns, ..self }
@@ -99,8 +99,8 @@ impl Keyring {
 
     /// Returns how often a secret has changed. What is set up twice so that two values are valid for a
     /// while takes one of them at each turn.
-    pub fn turn(&self, name: &SecretName) -> u32 {
-        self.turns.get(name).copied().unwrap_or(0)
+    pub fn turns(&self) -> &BTreeMap<SecretName, u32> {
+        &self.turns
     }
 
     /// Returns whether there is a key, that is, a vault.

@@ -213,15 +213,24 @@ impl Vault {
     }
 
     /// Puts pending values into use, now that they are delivered everywhere; the old ones are kept.
-    /// Returns the names of those that were pending.
-    pub fn settle(&mut self, names: &[SecretName]) -> Result<Vec<SecretName>, Error> {
-        self.change(|content| Ok(of_those(content, names, content::Secret::settle)))
+    /// Returns the names of those that were pending. What is pending since `delivered` was taken from
+    /// the vault stays so.
+    pub fn settle(
+        &mut self,
+        names: &[SecretName],
+        delivered: &Keyring,
+    ) -> Result<Vec<SecretName>, Error> {
+        self.change(|content| Ok(of_those(content, names, delivered, content::Secret::settle)))
     }
 
     /// Takes pending values away, so that those in use stay. Returns the names of those that were
-    /// pending.
-    pub fn abandon(&mut self, names: &[SecretName]) -> Result<Vec<SecretName>, Error> {
-        self.change(|content| Ok(of_those(content, names, content::Secret::abandon)))
+    /// pending. What is pending since `known` was taken from the vault stays so.
+    pub fn abandon(
+        &mut self,
+        names: &[SecretName],
+        known: &Keyring,
+    ) -> Result<Vec<SecretName>, Error> {
+        self.change(|content| Ok(of_those(content, names, known, content::Secret::abandon)))
     }
 
     /// Returns the secrets that have a pending value.
@@ -305,13 +314,18 @@ fn plan_to_use(content: &mut Content, name: &SecretName, held: Held) {
     }
 }
 
-/// Does something to the secrets of these names, and returns those to which it did.
+/// Does something to the secrets of these names whose value is still the known one, and returns those to
+/// which it did.
 fn of_those(
     content: &mut Content,
     names: &[SecretName],
+    known: &Keyring,
     act: impl Fn(&mut content::Secret) -> bool,
 ) -> Vec<SecretName> {
-    let mut act = |name: &&SecretName| content.secrets.get_mut(name.as_str()).is_some_and(&act);
+    let mut act = |name: &&SecretName| {
+        let is_known = content.get(name.as_str()) == known.get(name).map(Sensitive::expose);
+        is_known && content.secrets.get_mut(name.as_str()).is_some_and(&act)
+    };
     names.iter().filter(|name| act(name)).cloned().collect()
 }
 
@@ -432,28 +446,32 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut vault = Vault::open(folder.path()).unwrap();
         let db = name("db");
+        let turn = |vault: &Vault| vault.keyring().turns()[&name("db")];
+        let known = |vault: &Vault| vault.keyring();
+        let settle = |vault: &mut Vault| vault.settle(&[name("db")], &known(vault));
+        let abandon = |vault: &mut Vault| vault.abandon(&[name("db")], &known(vault));
         let is = |vault: &Vault| vault.keyring().get(&name("db")).unwrap().expose().to_owned();
         vault.set(&db, &Sensitive::new("one"), 1).unwrap();
-        assert_eq!((vault.pending(), vault.keyring().turn(&db)), (vec![], 0));
+        assert_eq!((vault.pending(), turn(&vault)), (vec![], 0));
 
         vault.set(&db, &Sensitive::new("two"), 2).unwrap();
         assert_eq!((is(&vault), vault.pending()), ("two".into(), vec![db.clone()]));
-        assert_eq!(vault.keyring().turn(&db), 1);
-        assert_eq!(vault.abandon(&[db.clone()]).unwrap(), [db.clone()]);
-        assert_eq!((is(&vault), vault.keyring().turn(&db)), ("one".into(), 2));
+        assert_eq!(turn(&vault), 1);
+        assert_eq!(abandon(&mut vault).unwrap(), [db.clone()]);
+        assert_eq!((is(&vault), turn(&vault)), ("one".into(), 2));
 
         vault.rotate(&BTreeMap::from([(db.clone(), 40)]), 3).unwrap();
         let rotated = is(&vault);
-        assert_eq!(vault.settle(&[db.clone()]).unwrap(), [db.clone()]);
-        assert_eq!(vault.settle(&[db.clone()]).unwrap(), [] as [SecretName; 0]);
+        assert_eq!(settle(&mut vault).unwrap(), [db.clone()]);
+        assert_eq!(settle(&mut vault).unwrap(), [] as [SecretName; 0]);
         let again = Vault::open(folder.path()).unwrap();
-        assert_eq!((is(&again), again.keyring().turn(&db)), (rotated, 3));
+        assert_eq!((is(&again), turn(&again)), (rotated, 3));
         let entry = &again.list()[0];
         assert_eq!((entry.how, entry.since, entry.earlier), (Way::Rotated, Some(3), 1));
         // What was valid before is struck out of whatever is shown, too.
         let long = "a long one from before";
         vault.set(&db, &Sensitive::new(long), 4).unwrap();
-        vault.settle(&[db.clone()]).unwrap();
+        settle(&mut vault).unwrap();
         vault.rotate(&BTreeMap::from([(db, 40)]), 5).unwrap();
         assert_eq!(vault.keyring().scrub(&format!("bad login {long}")), "bad login (secret)");
     }
@@ -467,7 +485,7 @@ mod tests {
         let mut seen = Vec::new();
         for number in 0..12 {
             vault.set(&db, &Sensitive::new(format!("value {number}")), number).unwrap();
-            vault.settle(&[db.clone()]).unwrap();
+            vault.settle(&[db.clone()], &vault.keyring()).unwrap();
             seen.push(BTreeMap::from([(db.clone(), vault.fingerprints()[&db].clone())]));
         }
         let nothing = Restored::default();

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::{
     controller::Report,
     desired::Desired,
-    model::{Diagnostic, Severity},
+    model::{Diagnostic, SecretName, Severity},
     plan::{Event, Failure, Plan},
     report::{Condition, Ending, Status, diagnostic, diagnostic::Sources, ending, step},
 };
@@ -100,9 +100,14 @@ pub fn applied(report: &Report, exit: u8) -> String {
         failed: usize,
         skipped: usize,
         held: Vec<String>,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        rotated: Vec<String>,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        returned: Vec<String>,
         urls: Vec<String>,
         exit: u8,
     }
+    let names = |names: &[SecretName]| names.iter().map(ToString::to_string).collect();
     let (mut done, mut failed, mut skipped) = (0, 0, 0);
     for (_, applied) in &report.passes {
         let counts = applied.counts();
@@ -124,6 +129,8 @@ pub fn applied(report: &Report, exit: u8) -> String {
         failed,
         skipped,
         held: report.rest.held.iter().map(|held| held.release.to_string()).collect(),
+        rotated: names(&report.rotation.settled),
+        returned: names(&report.rotation.returned),
         urls: report.desired.urls.iter().map(|url| url.url.clone()).collect(),
         exit,
     })

@@ -86,7 +86,7 @@ fn used_secrets(spec: &Spec) -> BTreeSet<SecretName> {
                 used.insert(secret.clone());
             }
         }
-        for (_, text) in spec.offers(name, service) {
+        for (_, text) in spec.offers(name, service, crate::catalog::NO_TURNS) {
             used.extend(text.secrets().cloned());
         }
         let blueprint = service.options.blueprint(&spec.context(name, service));

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use nself::{
-    controller::{Pass, Report},
+    controller::{Pass, Report, Rotation},
     desired::{Desired, Field, Path, Url},
     diff::{Action, Change, Changes, FieldChange, Leftover, Mover, Shown},
     model::{Fingerprint, Millis, Origin, ProjectName, ResourceId, ServiceName},
@@ -203,7 +203,12 @@ pub(crate) fn failed() -> Report {
         returned: BTreeMap::from([(group, None)]),
         interrupted: false,
     };
-    Report { passes: vec![(plan.clone(), applied)], rest: settled(), desired: desired() }
+    Report {
+        passes: vec![(plan.clone(), applied)],
+        rest: settled(),
+        desired: desired(),
+        rotation: Rotation::default(),
+    }
 }
 
 /// An apply that did all it had to.
@@ -211,7 +216,12 @@ pub(crate) fn done() -> Report {
     let plan = busy();
     let outcomes = (0..plan.steps.len()).map(|place| (place, Outcome::Done)).collect();
     let applied = Applied { outcomes, ..Applied::default() };
-    Report { passes: vec![(plan, applied)], rest: settled(), desired: desired() }
+    Report {
+        passes: vec![(plan, applied)],
+        rest: settled(),
+        desired: desired(),
+        rotation: Rotation::default(),
+    }
 }
 
 pub(crate) fn took(millis: u64) -> Millis {
