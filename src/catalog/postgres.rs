@@ -205,7 +205,7 @@ struct Logins {
 impl Logins {
     fn of(options: &Options, context: &Context<'_>) -> Self {
         let main = main_database(options, context);
-        let second = format!("{main}_b");
+        let second = sql::second(&main);
         let is_free = second.len() <= LONGEST_NAME && !options.roles.contains_key(&second);
         match context.turn(&SecretName::password(context.service, Some(&main))) {
             1.. if !is_free => Self { open: main, closed: None },
@@ -316,8 +316,8 @@ fn inner(options: &Options, context: &Context<'_>) -> Vec<InnerSpec> {
         } else {
             // It goes on logging people in until all have gone over to the other one.
             attributes.remove(sql::LOGIN);
-            let closed = BTreeMap::from([(sql::LOGIN.to_owned(), Text::plain("false"))]);
-            all.push(spec(InnerKind::Login, None, name, closed));
+            let closed = BTreeMap::from([(sql::CLOSED.to_owned(), Text::plain(name))]);
+            all.push(spec(InnerKind::Login, None, &main, closed));
         }
         if *name != main {
             attributes.insert(sql::MEMBER_OF.into(), sql::list(std::slice::from_ref(&main)).into());

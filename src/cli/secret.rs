@@ -1,13 +1,16 @@
 //! `nself secret`
 
 mod list;
+mod recover;
 mod rotate;
+mod seal;
 mod set;
 
 use clap::{Args, Subcommand};
 
 use crate::{
     controller::{self, Project},
+    model::SecretName,
     secret::Vault,
 };
 
@@ -24,7 +27,8 @@ use super::{Context, Error, Exit, place};
   nself secret list
   nself secret set smtp_password          asks, and shows nothing of it
   nself secret set smtp_password < file   from a file or a pipe
-  nself secret rotate postgres && nself apply")]
+  nself secret rotate postgres && nself apply
+  nself secret recover                    in a copy of the project without its .nself/")]
 pub(super) struct SecretArgs {
     #[command(subcommand)]
     command: SecretCommand,
@@ -35,11 +39,14 @@ enum SecretCommand {
     List(list::ListArgs),
     Set(set::SetArgs),
     Rotate(rotate::RotateArgs),
+    Recover(recover::RecoverArgs),
+    Encrypt(seal::EncryptArgs),
+    Decrypt(seal::DecryptArgs),
 }
 
 pub(super) async fn run(args: &SecretArgs, context: &Context) -> Result<Exit, Error> {
     let project = controller::load(&place::find(&context.globals)?)?;
-    let vault = Vault::open(&project.vault_folder())?;
+    let vault = project.vault()?;
     for warning in vault.warnings() {
         context.ui.remark(&format!("note: {warning}\n"));
     }
@@ -47,12 +54,20 @@ pub(super) async fn run(args: &SecretArgs, context: &Context) -> Result<Exit, Er
         SecretCommand::List(args) => list::run(args, &project, &vault, context),
         SecretCommand::Set(args) => set::run(args, &project, vault, context).await,
         SecretCommand::Rotate(args) => rotate::run(args, &project, vault, context),
+        SecretCommand::Recover(args) => recover::run(args, &project, vault, context).await,
+        SecretCommand::Encrypt(args) => seal::encrypt(args, vault, context),
+        SecretCommand::Decrypt(args) => seal::decrypt(args, vault, context),
     }
 }
 
 /// Returns the time in milliseconds since 1970.
 fn now() -> u64 {
     u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0)
+}
+
+fn list_of(names: &[SecretName]) -> String {
+    let names: Vec<&str> = names.iter().map(SecretName::as_str).collect();
+    names.join(", ")
 }
 
 /// Refuses what needs a vault where there is none.

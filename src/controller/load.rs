@@ -1,12 +1,12 @@
 //! From a path to a project: its file read and checked, its secrets at hand.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use super::Error;
 use crate::{
     desired::{self, Compiled, Facts, SecretNeed},
     model::{Diagnostic, Instance, Keyring},
-    secret::Vault,
+    secret::{self, Seal, Vault},
     source,
     spec::{self, Source, Spec},
 };
@@ -37,6 +37,8 @@ pub struct Project {
     pub sources: Vec<Source>,
     /// The project's secrets as far as they exist.
     pub keyring: Keyring,
+    /// Why they cannot be read, where all that is missing is an identity to open the vault with.
+    pub locked: Option<Arc<secret::Error>>,
 }
 
 /// Reads a project.
@@ -73,8 +75,24 @@ pub fn load(place: &Place) -> Result<Project, Error> {
         warnings: parsed.warnings,
         sources,
         keyring: Keyring::default(),
+        locked: None,
     };
-    project.keyring = Vault::open(&project.vault_folder())?.keyring();
+    match project.vault() {
+        Ok(vault) => {
+            project.keyring = vault.keyring();
+            if vault.is_to_move() && !vault.is_sealed() {
+                let message = format!("{} is not encrypted yet", vault.path().display());
+                let warning = Diagnostic::warning("plain-vault", message);
+                let warning = warning.help("nself secret encrypt; the next change does it, too");
+                project.warnings.push(warning);
+            }
+        }
+        // What needs no secret can be done without.
+        Err(Error::Secret(error @ secret::Error::Sealed { .. })) => {
+            project.locked = Some(Arc::new(error));
+        }
+        Err(error) => return Err(error),
+    }
     Ok(project)
 }
 
@@ -82,6 +100,17 @@ impl Project {
     /// Returns the folder that holds the project's secrets.
     pub fn vault_folder(&self) -> PathBuf {
         self.place.file.with_file_name(".nself")
+    }
+
+    /// Opens the project's vault.
+    ///
+    /// # Errors
+    /// A vault that cannot be read, or an identity that does not open it.
+    pub fn vault(&self) -> Result<Vault, Error> {
+        let recipients = &self.spec.vault.recipients;
+        let recipients: Vec<String> = recipients.iter().map(|text| text.value.clone()).collect();
+        let seal = Seal::new(&recipients, &self.place.variables)?;
+        Ok(Vault::sealed(&self.vault_folder(), seal)?)
     }
 
     /// Returns the folder that paths in the file are relative to.
@@ -97,7 +126,11 @@ impl Project {
     pub fn compile(&self, now: u64) -> Result<Compiled, Error> {
         let compiled = self.draw(now)?;
         let missing = self.missing(&compiled);
-        if missing.is_empty() { Ok(compiled) } else { Err(self.wrong(missing)) }
+        if missing.is_empty() || self.locked.is_some() {
+            Ok(compiled)
+        } else {
+            Err(self.wrong(missing))
+        }
     }
 
     /// Returns the same, whether or not a person has given all the secrets there are to give.

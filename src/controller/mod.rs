@@ -6,14 +6,19 @@
 mod error;
 mod load;
 pub mod pass;
+mod recover;
 mod rotation;
 
 pub use error::Error;
 pub use load::{Place, Project, load};
 pub use pass::Goal;
+pub use recover::{Recovery, recover};
 pub use rotation::Rotation;
 
-use std::time::{Instant, SystemTime};
+use std::{
+    sync::Arc,
+    time::{Instant, SystemTime},
+};
 
 use tokio_util::sync::CancellationToken;
 
@@ -24,7 +29,6 @@ use crate::{
     model::Diagnostic,
     observed::{Observed, Request},
     plan::{Applied, Event, Plan, Policy},
-    secret::Vault,
 };
 
 /// One pass up to the plan.
@@ -216,6 +220,11 @@ async fn look<E: Observe>(engine: &E, project: &Project, options: &Options) -> R
 /// Refuses to go on without the secrets of what runs: inventing others over data that knows these would
 /// lock everybody out.
 fn insist_on_vault(project: &Project, pass: &Pass) -> Result<(), Error> {
+    if let Some(locked) = &project.locked
+        && !pass.desired.secrets.is_empty()
+    {
+        return Err(Error::VaultLocked(Arc::clone(locked)));
+    }
     if !is_there(&pass.observed) || project.keyring.is_present() || pass.desired.secrets.is_empty()
     {
         return Ok(());
@@ -254,7 +263,7 @@ fn ensure_secrets(project: &mut Project, desired: &Desired) -> Result<(), Error>
         return Ok(());
     }
     let now = milliseconds();
-    let mut vault = Vault::open(&project.vault_folder())?;
+    let mut vault = project.vault()?;
     let folder = &project.place.authority;
     // The authority is made when the first certificate is asked for, not before.
     vault.ensure(&desired.secrets, now, |hosts, there| {

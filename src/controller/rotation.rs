@@ -7,11 +7,10 @@ use std::collections::BTreeSet;
 
 use super::{Error, Project};
 use crate::{
-    desired::{Desired, Resource},
-    diff::Action,
+    desired::{Desired, Field, Resource},
+    diff::{Action, Effect},
     model::{InnerKind, ResourceId, SecretName, ServiceName},
     plan::{Applied, Outcome, Plan},
-    secret::Vault,
 };
 
 /// What became of new values of secrets.
@@ -32,7 +31,7 @@ pub(super) fn conclude(
     passes: &[(Plan, Applied)],
     rest: &Plan,
 ) -> Result<Rotation, Error> {
-    let mut vault = Vault::open(&project.vault_folder())?;
+    let mut vault = project.vault()?;
     let mut rotation = Rotation::default();
     let interrupted = passes.iter().any(|(_, applied)| applied.interrupted);
     let (mut settled, mut returned) = (Vec::new(), Vec::new());
@@ -43,11 +42,14 @@ pub(super) fn conclude(
                 matches!(outcome, Outcome::Failed(_)) && knowing.contains(&plan.steps[*step].group)
             })
         });
-        let left = rest
-            .changes
-            .changes
-            .iter()
-            .any(|change| change.action != Action::NotChecked && knowing.contains(&change.id));
+        let (mut left, mut fails) = (false, false);
+        for change in rest.changes.changes.iter().filter(|change| knowing.contains(&change.id)) {
+            // What does not go on running with the new value did not get along with it.
+            fails |= change.action == Action::Change(Effect::Restart)
+                || change.fields.iter().any(|field| field.path.field == Field::State);
+            left |= change.action != Action::NotChecked;
+        }
+        let failed = failed || fails;
         if failed && !interrupted {
             returned.push(name);
         } else if left || failed {

@@ -10,11 +10,13 @@ mod effect;
 mod files;
 mod inner;
 mod network;
+mod recover;
 mod volume;
 
 pub use change::{Action, Change, Changes, FieldChange, Leftover, Mover, Note, Shown, Subject};
 pub use container::job_digest;
 pub use effect::{Effect, effect, is_updated};
+pub use recover::{Recovered, recover};
 
 use std::collections::{BTreeMap, BTreeSet};
 

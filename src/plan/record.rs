@@ -149,8 +149,11 @@ pub fn record_after(desired: &Desired, plan: &Plan, done: &Done, keyring: &Keyri
             }
             Resource::Files(files) => {
                 let reader = ResourceId::Container(files.container.clone());
+                // What another vault named is still called so.
+                let keeps = plan.changes.unchanged.contains(id) && record.loaded.contains_key(id);
                 if let Some(digest) = files.digest(keyring)
                     && !failed.contains(&reader)
+                    && !keeps
                 {
                     record.loaded.insert(id.clone(), digest.as_str().to_owned());
                 }

@@ -5,10 +5,12 @@
 
 mod content;
 mod file;
+mod seal;
 mod vault;
 
 pub(crate) use file::read;
 pub use file::{Lock, Mode, replace};
+pub use seal::Seal;
 pub use vault::{Entry, Pair, Restored, Vault};
 
 use std::{io, path::PathBuf};
@@ -68,6 +70,37 @@ pub enum Error {
         found: u32,
         /// The newest form known here.
         known: u32,
+    },
+    /// It is encrypted, and there is nothing to open it with.
+    #[error("the vault {path} is encrypted, and no identity is given")]
+    Sealed {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It is encrypted to others.
+    #[error("the vault {path} is not encrypted to the identity in {from}")]
+    WrongIdentity {
+        /// The file.
+        path: PathBuf,
+        /// Where the identity came from.
+        from: String,
+    },
+    /// The identity cannot be read.
+    #[error("cannot use the identity in {from}: {why}")]
+    Identity {
+        /// A file, or a variable.
+        from: String,
+        /// Why.
+        why: String,
+    },
+    /// This is no recipient of age.
+    #[error("`{0}` is no age recipient")]
+    Recipient(String),
+    /// It is encrypted, and the file names nobody to encrypt it to.
+    #[error("the vault {path} is encrypted, and nself.toml names no recipients any more")]
+    NoRecipients {
+        /// The file.
+        path: PathBuf,
     },
     /// Secrets that a person must give are not there.
     #[error("no value for {}", names(.0))]

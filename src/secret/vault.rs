@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    Error, Way,
+    Error, Seal, Way,
     content::{self, Content, FORM, Held, Unreadable, random},
     file::{self, Lock, Mode},
 };
@@ -18,6 +18,7 @@ use crate::{
 /// A project's secrets on disk.
 pub struct Vault {
     folder: PathBuf,
+    seal: Seal,
     content: Option<Content>,
 }
 
@@ -63,16 +64,55 @@ impl std::fmt::Debug for Vault {
 }
 
 impl Vault {
-    /// Opens the vault in `folder`. Where there is none, it is empty and nothing is written.
+    /// Opens the vault in `folder`, which is not encrypted. Where there is none, it is empty and nothing
+    /// is written.
     pub fn open(folder: &Path) -> Result<Self, Error> {
-        let mut vault = Self { folder: folder.to_owned(), content: None };
+        Self::sealed(folder, Seal::default())
+    }
+
+    /// Opens the vault in `folder`, which is written encrypted if `seal` says so.
+    pub fn sealed(folder: &Path, seal: Seal) -> Result<Self, Error> {
+        let mut vault = Self { folder: folder.to_owned(), seal, content: None };
         vault.content = vault.read()?;
         Ok(vault)
     }
 
     /// Returns the file that holds the secrets, whether it is there or not.
     pub fn path(&self) -> PathBuf {
+        if self.is_sealed() { self.sealed_path() } else { self.plain_path() }
+    }
+
+    /// Returns whether the secrets lie in an encrypted file, or would.
+    pub fn is_sealed(&self) -> bool {
+        self.sealed_path().exists() || (self.seal.is_wanted() && !self.plain_path().exists())
+    }
+
+    /// Returns whether the file is encrypted although it should not be, or the other way round.
+    pub fn is_to_move(&self) -> bool {
+        self.content.is_some() && self.is_sealed() != self.seal.is_wanted()
+    }
+
+    /// Returns whether the file is to be encrypted.
+    pub fn is_wanted_sealed(&self) -> bool {
+        self.seal.is_wanted()
+    }
+
+    /// Writes the file anew, encrypted to those it is for now or not at all, whatever it was.
+    pub fn write_anew(&mut self) -> Result<(), Error> {
+        let lock = Lock::take(&self.folder)?;
+        let Some(mut content) = self.read()? else { return Ok(()) };
+        content.written += 1;
+        self.write(&content, &lock)?;
+        self.content = Some(content);
+        Ok(())
+    }
+
+    fn plain_path(&self) -> PathBuf {
         self.folder.join("secrets.toml")
+    }
+
+    fn sealed_path(&self) -> PathBuf {
+        self.folder.join("secrets.toml.age")
     }
 
     /// Returns the secrets, for use: of each the value that is to be delivered.
@@ -239,6 +279,26 @@ impl Vault {
         self.list().into_iter().filter_map(pending).collect()
     }
 
+    /// Puts values into use that were read back from where they had been delivered, with how often each
+    /// has changed. `now` is in milliseconds since 1970.
+    pub fn recover(
+        &mut self,
+        values: &BTreeMap<SecretName, Sensitive>,
+        turns: &BTreeMap<SecretName, u32>,
+        now: u64,
+    ) -> Result<(), Error> {
+        self.change(|content| {
+            for (name, value) in values {
+                let value = value.expose().to_owned();
+                content.put(name.as_str(), Held { value, since: now, how: Way::Recovered });
+                if let Some(secret) = content.secrets.get_mut(name.as_str()) {
+                    secret.turn = turns.get(name).copied().unwrap_or(secret.turn);
+                }
+            }
+            Ok(())
+        })
+    }
+
     /// Goes back to the values with these fingerprints, as far as they are kept. Secrets that are not
     /// named stay as they are. `now` is in milliseconds since 1970.
     pub fn restore(
@@ -283,20 +343,49 @@ impl Vault {
         let mut content = before.clone().unwrap_or_else(Content::new);
         let result = change(&mut content)?;
         if before.as_ref() != Some(&content) {
+            if self.sealed_path().exists() && !self.seal.is_wanted() {
+                return Err(Error::NoRecipients { path: self.sealed_path() });
+            }
             content.written += 1;
-            // Whoever puts the whole folder under version control gets nothing of it.
-            file::replace(&self.folder.join(".gitignore"), "*\n", Mode::Private, &lock)?;
-            file::replace(&self.path(), &content.to_text(), Mode::Private, &lock)?;
+            self.write(&content, &lock)?;
         }
         self.content = Some(content);
         Ok(result)
     }
 
+    /// Writes the one file, and then removes the other.
+    fn write(&self, content: &Content, lock: &Lock) -> Result<(), Error> {
+        let (plain, sealed) = (self.plain_path(), self.sealed_path());
+        // Whoever puts the whole folder under version control gets nothing of it.
+        file::replace(&self.folder.join(".gitignore"), "*\n", Mode::Private, lock)?;
+        if self.seal.is_wanted() {
+            let text = self.seal.close(&content.to_text(), &sealed)?;
+            file::replace(&sealed, &text, Mode::Private, lock)?;
+            // Also what a try that was cut off may have left of it.
+            file::remove(&plain.with_extension("new"), lock)?;
+            return file::remove(&plain, lock);
+        }
+        file::replace(&plain, &content.to_text(), Mode::Private, lock)?;
+        file::remove(&sealed, lock)
+    }
+
+    /// Reads what is there. A move that was cut off leaves two files, of which the later one holds.
     fn read(&self) -> Result<Option<Content>, Error> {
-        let path = self.path();
-        let Some(text) = file::read(&path)? else { return Ok(None) };
-        match Content::parse(&text) {
-            Ok(content) => Ok(Some(content)),
+        let (plain, sealed) = (self.plain_path(), self.sealed_path());
+        let text = file::read(&plain)?;
+        let plain = text.map(|text| Self::parse(&text, plain)).transpose()?;
+        let text = file::read(&sealed)?;
+        let text = text.map(|text| self.seal.open(&text, &sealed)).transpose()?;
+        let sealed = text.map(|text| Self::parse(&text, sealed)).transpose()?;
+        Ok(match (plain, sealed) {
+            (Some(plain), Some(sealed)) if plain.written > sealed.written => Some(plain),
+            (plain, sealed) => sealed.or(plain),
+        })
+    }
+
+    fn parse(text: &str, path: PathBuf) -> Result<Content, Error> {
+        match Content::parse(text) {
+            Ok(content) => Ok(content),
             Err(Unreadable::Damaged(line)) => Err(Error::Damaged { path, line }),
             Err(Unreadable::Newer(found)) => Err(Error::Newer { path, found, known: FORM }),
         }

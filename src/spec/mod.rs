@@ -24,7 +24,7 @@ pub use schema::schema;
 pub(crate) use service::GATEWAY;
 pub use settings::{
     Build, BuildTable, Gateway, Health, IgnoreRule, Images, LimitSettings, Project, SecretRule,
-    SecretSource, Settings, SourceWord, Variable,
+    SecretSource, Settings, SourceWord, Variable, Vault,
 };
 pub use template::{InvalidReference, Reference, Template, TemplatePart};
 pub use value::{
@@ -69,6 +69,8 @@ pub struct Spec {
     pub variables: BTreeMap<VariableName, Sourced<String>>,
     /// Rules for secrets that are declared; others are generated.
     pub secrets: BTreeMap<SecretName, SecretRule>,
+    /// Whom the file with the secrets is encrypted to.
+    pub vault: Vault,
     /// What is not compared.
     pub ignore: Vec<IgnoreRule>,
     /// Where values stood that an environment replaced.

@@ -6,8 +6,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    Gateway, IgnoreRule, Images, Project, SecretRule, Settings, Variable, service::choosable,
-    template::RESERVED,
+    Gateway, IgnoreRule, Images, Project, SecretRule, Settings, Variable, Vault,
+    service::choosable, template::RESERVED,
 };
 use crate::{
     catalog::{Kind, Options},
@@ -73,6 +73,7 @@ fn root(need: Need) -> Value {
             "images": named("images", Images::keys()),
             "variables": map(&table(Variable::keys(), need)),
             "secrets": map(&table(SecretRule::keys(), need)),
+            "vault": named("vault", Vault::keys()),
             "ignore": { "type": "array", "items": table(IgnoreRule::keys(), Need::Whole) },
             "engine": {
                 "description": "The engine's address, such as \"tcp://203.0.113.7:2375\".",

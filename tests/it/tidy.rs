@@ -74,6 +74,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("rcgen", &["cert"]),
     ("toml", &["spec", "secret"]),
     ("clap", &["cli"]),
+    ("age", &["secret"]),
     ("indicatif", &["cli"]),
 ];
 

@@ -29,6 +29,8 @@ pub(super) const MEMBER_OF: &str = "member_of";
 pub(super) const PASSWORD: &str = "password";
 /// The role that it takes on whenever it logs in.
 pub(super) const ACTS_AS: &str = "acts_as";
+/// Of two roles that take turns, the one that cannot log in.
+pub(super) const CLOSED: &str = "closed";
 /// The role that owns a database or schema.
 pub(super) const OWNER: &str = "owner";
 /// The privileges of a grant, as a sorted JSON list.
@@ -84,6 +86,13 @@ impl Target {
         }
     }
 }
+
+/// Returns the role that takes turns with `main`.
+pub(super) fn second(main: &str) -> String {
+    format!("{main}{SECOND}")
+}
+
+const SECOND: &str = "_b";
 
 /// Returns the canonical text of a list of names.
 pub(super) fn list(names: &[String]) -> String {
@@ -168,7 +177,8 @@ fn query(kind: InnerKind, place: Option<&str>, wanted: &[&Inner]) -> String {
              FROM {wanted} JOIN pg_authid r ON r.rolname = w.name;"
         ),
         InnerKind::Login => format!(
-            "{head}'{LOGIN}', r.rolcanlogin))) FROM {wanted} JOIN pg_roles r ON r.rolname = w.name;"
+            "{head}'{CLOSED}', (SELECT string_agg(r.rolname::text, ' ' ORDER BY r.rolname) FROM pg_roles r \
+             WHERE r.rolname IN (w.name, w.name || '{SECOND}') AND NOT r.rolcanlogin)))) FROM {wanted};"
         ),
         InnerKind::Database => format!(
             "{head}'{OWNER}', pg_get_userbyid(d.datdba)))) \
@@ -279,7 +289,11 @@ pub(in crate::catalog) fn ensure(
                 get(PRIVILEGES).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
             change_grant(&mut script, inner, &words);
         }
-        InnerKind::Login => close_login(&mut script, &inner.name),
+        InnerKind::Login => {
+            if let Some(closed) = get(CLOSED) {
+                close_login(&mut script, closed);
+            }
+        }
     }
     script.statement(role, database)
 }

@@ -54,7 +54,8 @@ pub(super) fn run(
         }
         let names: Vec<SecretName> = names.into_iter().collect();
         let gone = vault.abandon(&names, &project.keyring)?;
-        let said = if gone.is_empty() { "nothing was pending".to_owned() } else { list(&gone) };
+        let said =
+            if gone.is_empty() { "nothing was pending".to_owned() } else { super::list_of(&gone) };
         context.ui.print(&format!("the old values stay: {said}\n"));
         return Ok(Exit::Done);
     }
@@ -90,16 +91,11 @@ pub(super) fn run(
     }
     vault.rotate(&lengths, super::now())?;
     let names: Vec<SecretName> = lengths.into_keys().collect();
-    let said = list(&names);
+    let said = super::list_of(&names);
     context.ui.print(&format!(
         "new values for {said}\nnself plan shows where they go; nself apply brings them there\n"
     ));
     Ok(Exit::Done)
-}
-
-fn list(names: &[SecretName]) -> String {
-    let names: Vec<&str> = names.iter().map(SecretName::as_str).collect();
-    names.join(", ")
 }
 
 /// Returns the secrets that a word means: one, or the passwords of a service.

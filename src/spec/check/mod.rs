@@ -22,6 +22,15 @@ pub(super) fn check(spec: &Spec, broken: &BTreeSet<ServiceName>, problems: &mut 
     address::check(spec, problems);
     ignore(spec, broken, problems);
     secrets(spec, broken, problems);
+    for recipient in &spec.vault.recipients {
+        if !recipient.value.starts_with("age1") {
+            let message = format!("`{}` is no age recipient", recipient.value);
+            let problem = Diagnostic::error("bad-recipient", message)
+                .at(&recipient.origin, "age1 and 58 more characters")
+                .help("age-keygen -y KEY_FILE shows the recipient of a key");
+            problems.push(problem);
+        }
+    }
 }
 
 fn ignore(spec: &Spec, broken: &BTreeSet<ServiceName>, problems: &mut Vec<Diagnostic>) {

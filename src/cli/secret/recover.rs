@@ -1,0 +1,78 @@
+//! `nself secret recover`
+
+use clap::Args;
+
+use crate::{
+    cli::{Context, Error, Exit, session},
+    controller::{self, Project, Recovery},
+    desired::SecretNeed,
+    engine::ReadOnly,
+    report,
+    secret::Vault,
+};
+
+/// Read the secrets of a running project back from its engine
+///
+/// For a copy of the project without its .nself/: the values are where they were delivered, in the
+/// environment and the files of its containers. What is found is put into a new vault; what the vault has
+/// already stays. Nothing on the engine is changed.
+#[derive(Debug, Args)]
+#[command(before_help = "Examples:
+  nself secret recover && nself plan")]
+pub(super) struct RecoverArgs {}
+
+pub(super) async fn run(
+    _: &RecoverArgs,
+    project: &Project,
+    vault: Vault,
+    context: &Context,
+) -> Result<Exit, Error> {
+    let engine = ReadOnly::new(session::engine(context, project).await?);
+    let recovery = controller::recover(&engine, project).await?;
+    let Recovery { found, lost, differing } = &recovery;
+    if context.ui.json {
+        let names = |names: &[crate::model::SecretName]| {
+            names.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let lost: Vec<_> = lost.iter().map(|(name, _)| name.clone()).collect();
+        let differing: std::collections::BTreeMap<_, Vec<_>> = differing
+            .iter()
+            .map(|(name, ids)| (name.to_string(), ids.iter().map(ToString::to_string).collect()))
+            .collect();
+        context.ui.data(&report::json::text(&serde_json::json!({
+            "recovered": names(found),
+            "lost": names(&lost),
+            "differing": differing,
+        })));
+    }
+    let mut out = String::new();
+    let (names, path) = (super::list_of(found), vault.path());
+    if found.is_empty() {
+        out += "nothing was found that the vault does not have\n";
+    } else {
+        out += &format!("recovered into {}: {names}\n", path.display());
+    }
+    for (name, ids) in differing {
+        let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
+        out += &format!(
+            "{name}: another value stands in {}, which the next apply puts right\n",
+            ids.join(", ")
+        );
+    }
+    for (name, need) in lost {
+        out += &match need {
+            SecretNeed::Random { .. } => format!(
+                "{name}: not found anywhere; nself secret set {name} if you have it, else the next \
+                 apply makes a new one and brings it to all who use it\n"
+            ),
+            SecretNeed::Given { .. } => {
+                format!("{name}: not found anywhere; nself secret set {name}\n")
+            }
+            SecretNeed::CertificateChain { .. } | SecretNeed::CertificateKey => {
+                format!("{name}: not found anywhere; the next apply issues a new certificate\n")
+            }
+        };
+    }
+    context.ui.print(&out);
+    Ok(Exit::Done)
+}
