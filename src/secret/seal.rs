@@ -124,3 +124,106 @@ impl Seal {
         Ok(text)
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests look at the disk behind the room's back")]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::{
+        model::{SecretName, Sensitive},
+        secret::Vault,
+    };
+
+    /// The key for which age 1.1.1 wrote the file beside this one, and for another one.
+    const IDENTITY: &str =
+        "AGE-SECRET-KEY-19UT2FWQ02ZSAUCP97W2LLJG25PGQJRYNQHMC6GT3MKU7VQTUU3VQSH4J9J";
+
+    fn variables(identity: &str) -> BTreeMap<String, String> {
+        BTreeMap::from([(KEY.to_owned(), identity.to_owned())])
+    }
+
+    fn key() -> (String, String) {
+        use age::secrecy::ExposeSecret as _;
+        let key = x25519::Identity::generate();
+        (key.to_string().expose_secret().to_owned(), key.to_public().to_string())
+    }
+
+    fn name(text: &str) -> SecretName {
+        SecretName::new(text).unwrap()
+    }
+
+    #[test]
+    fn a_file_that_age_wrote_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secrets.toml.age");
+        fs::write(&path, include_str!("seal/by-age-1.1.1.age")).unwrap();
+        let open = |identity: &str| {
+            Vault::sealed(folder.path(), Seal::new(&[], &variables(identity)).unwrap())
+        };
+        let commented = format!("# created: today\n\n{IDENTITY}\r\n");
+        let vault = open(&commented).unwrap();
+        assert_eq!(vault.keyring().get(&name("db")).unwrap().expose(), "hush");
+        // Without recipients nothing is written that anybody could read.
+        let mut vault = vault;
+        let error = vault.set(&name("db"), &Sensitive::new("x"), 1).unwrap_err();
+        assert!(matches!(error, Error::NoRecipients { .. }), "{error}");
+        let error = open(&key().0).unwrap_err();
+        assert!(matches!(error, Error::WrongIdentity { .. }), "{error}");
+        assert!(matches!(Vault::open(folder.path()), Err(Error::Sealed { .. })));
+        for bad in ["# nothing", "hush-hush", "age1abc"] {
+            let error = Seal::new(&[], &variables(bad)).unwrap_err();
+            assert!(matches!(error, Error::Identity { .. }));
+            assert!(!format!("{error} {error:?}").contains("hush"), "{error}");
+        }
+        let file = include_str!("seal/by-age-1.1.1.age");
+        for damaged in [&file[..200], "", "hush", &file.replace("3w==", "3W==")] {
+            fs::write(&path, damaged).unwrap();
+            assert!(matches!(open(IDENTITY), Err(Error::Damaged { .. })), "{damaged}");
+            assert_eq!(fs::read_to_string(&path).unwrap(), damaged);
+        }
+    }
+
+    #[test]
+    fn a_vault_moves_into_an_encrypted_file_and_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let ((mine, my_recipient), (theirs, their_recipient)) = (key(), key());
+        let both = [my_recipient, their_recipient];
+        let db = name("db");
+        Vault::open(folder).unwrap().set(&db, &Sensitive::new("the value"), 1).unwrap();
+        // What a write that was cut off left of it.
+        fs::write(folder.join("secrets.new"), "the value").unwrap();
+
+        let seal = Seal::new(&both, &variables(&mine)).unwrap();
+        let mut vault = Vault::sealed(folder, seal).unwrap();
+        assert!(vault.is_to_move() && !vault.is_sealed());
+        vault.set(&name("other"), &Sensitive::new("x"), 2).unwrap();
+        assert!(vault.is_sealed() && !vault.is_to_move());
+        for entry in fs::read_dir(folder).unwrap() {
+            let text = fs::read_to_string(entry.unwrap().path()).unwrap();
+            assert!(!text.contains("the value"), "{text}");
+        }
+        for identity in [&mine, &theirs] {
+            let seal = Seal::new(&[], &variables(identity)).unwrap();
+            let there = Vault::sealed(folder, seal).unwrap();
+            assert_eq!(there.fingerprints(), vault.fingerprints());
+        }
+
+        // Cut off between the two steps of a move, both files are there, and the later one holds.
+        let older = "form = 2\nwritten = 1\nkey = \"k\"\n[secrets.db.now]\nvalue = \"old\"\n";
+        fs::write(folder.join("secrets.toml"), older).unwrap();
+        let seal = Seal::new(&both, &variables(&theirs)).unwrap();
+        let there = Vault::sealed(folder, seal).unwrap();
+        assert_eq!(there.keyring().get(&db).unwrap().expose(), "the value");
+
+        let seal = Seal::new(&[], &variables(&theirs)).unwrap();
+        let mut vault = Vault::sealed(folder, seal).unwrap();
+        vault.write_anew().unwrap();
+        assert!(!folder.join("secrets.toml.age").exists());
+        let plain = Vault::open(folder).unwrap();
+        assert_eq!(plain.keyring().get(&db).unwrap().expose(), "the value");
+        assert_eq!(plain.list(), vault.list());
+    }
+}

@@ -11,6 +11,7 @@ mod harmless;
 mod inside;
 mod reading;
 mod removal;
+mod secrets;
 mod services;
 pub(crate) mod stage;
 mod tamper;
