@@ -58,12 +58,20 @@ pub(super) fn intent(
         Release { verb: Verb::Adopt, id } => Some(id.clone()),
         Release { verb: Verb::Remove | Verb::Replace, .. } => None,
     }));
+    let is_in_place = |id: &ResourceId| {
+        changes.get(id).is_some_and(|change| change.action == Action::Change(Effect::InPlace))
+    };
     for step in steps {
         match &step.op {
             Op::Start(_) | Op::Restart(_) => {
                 if matches!(step.group, ResourceId::Container(_)) {
                     record.unready.insert(step.group.clone());
                 }
+            }
+            // What nobody has to load counts as loaded before it is there: a crash in between must not
+            // end in a restart.
+            Op::SwitchFiles { digest, .. } if is_in_place(&step.group) => {
+                record.loaded.insert(step.group.clone(), digest.clone());
             }
             Op::SwitchFiles { .. } | Op::Signal { .. } => {
                 record.loaded.remove(&step.group);

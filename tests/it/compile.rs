@@ -35,9 +35,9 @@ fn compiled_configurations() {
 #[test]
 fn a_login_is_closed_after_everybody_has_gone_over() {
     let text = "[project]\nname = \"shop\"\n[services.postgres]\n[services.redis]\n\
-                [services.api]\nimage = \"a\"\nenv = { A = \"${postgres.url}\", B = \"${redis.url}\" }\n\
-                [services.web]\nimage = \"a\"\nenv = { A = \"${secret.redis_password}\" }\n\
-                [services.job]\nkind = \"job\"\nimage = \"a\"\nneeds = [\"postgres\"]\n";
+                [services.api]\nimage = \"a:1\"\nenv = { A = \"${postgres.url}\", B = \"${redis.url}\" }\n\
+                [services.web]\nimage = \"a:1\"\nenv = { A = \"${secret.redis_password}\" }\n\
+                [services.job]\nkind = \"job\"\nimage = \"a:1\"\nneeds = [\"postgres\"]\n";
     let main = Source { name: "nself.toml".into(), bytes: text.as_bytes().to_vec() };
     let input = Input { main, overlay: None, environment: None, process: BTreeMap::new() };
     let spec = parse(&input).unwrap().spec;
