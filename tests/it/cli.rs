@@ -309,7 +309,7 @@ fn an_encrypted_vault_opens_with_its_identity_only() {
     assert_eq!(call("check", None).0, 0);
     assert_eq!(call("secret decrypt", Some(&key)).0, 3);
     fs::write(folder.path().join("nself.toml"), SHOP).unwrap();
-    let (code, said) = call("secret set token", Some(&key));
+    let (code, said) = call("secret set another", Some(&key));
     assert!(code == 3 && said.contains("nself secret decrypt"), "{said}");
     assert_eq!(call("secret decrypt", Some(&key)).0, 0);
     assert_eq!(files(), [".gitignore", "lock", "secrets.toml"]);
