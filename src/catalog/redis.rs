@@ -110,7 +110,7 @@ pub fn blueprint(options: &Options, context: &Context<'_>) -> Blueprint {
         volumes: vec![DataVolume { what: "data", target: "/data".into() }],
         generated: Some(Generated {
             files: BTreeMap::from([
-                (CONFIGURATION.into(), File { content: configuration(options).into(), mode: 0o400 }),
+                (CONFIGURATION.into(), File { content: configuration(options), mode: 0o400 }),
                 (LOGIN.into(), File { content: login(secret), mode: 0o400 }),
                 ("password".into(), File { content: password.clone(), mode: 0o400 }),
             ]),
@@ -163,12 +163,12 @@ fn login(secret: SecretName) -> Text {
     ])
 }
 
-fn configuration(options: &Options) -> String {
+fn configuration(options: &Options) -> Text {
     let Options { maxmemory, eviction, persistence, databases } = options;
     let folder = Generated::MOUNT;
-    let mut text = format!(
+    let mut text = Text::plain(format!(
         "bind * -::*\nprotected-mode yes\ndir /data\ninclude {folder}/current/{LOGIN}\n"
-    );
+    ));
     text.push_str(match persistence.unwrap_or(Persistence::Log) {
         Persistence::Log => "appendonly yes\nappendfsync everysec\n",
         Persistence::Snapshot => "appendonly no\nsave 3600 1 300 100 60 10000\n",

@@ -546,12 +546,12 @@ mod tests {
         vault.set(&db, &Sensitive::new("two"), 2).unwrap();
         assert_eq!((is(&vault), vault.pending()), ("two".into(), vec![db.clone()]));
         assert_eq!(turn(&vault), 1);
-        assert_eq!(abandon(&mut vault).unwrap(), [db.clone()]);
+        assert_eq!(abandon(&mut vault).unwrap(), std::slice::from_ref(&db));
         assert_eq!((is(&vault), turn(&vault)), ("one".into(), 2));
 
         vault.rotate(&BTreeMap::from([(db.clone(), 40)]), 3).unwrap();
         let rotated = is(&vault);
-        assert_eq!(settle(&mut vault).unwrap(), [db.clone()]);
+        assert_eq!(settle(&mut vault).unwrap(), std::slice::from_ref(&db));
         assert_eq!(settle(&mut vault).unwrap(), [] as [SecretName; 0]);
         let again = Vault::open(folder.path()).unwrap();
         assert_eq!((is(&again), turn(&again)), (rotated, 3));
@@ -574,7 +574,7 @@ mod tests {
         let mut seen = Vec::new();
         for number in 0..12 {
             vault.set(&db, &Sensitive::new(format!("value {number}")), number).unwrap();
-            vault.settle(&[db.clone()], &vault.keyring()).unwrap();
+            vault.settle(std::slice::from_ref(&db), &vault.keyring()).unwrap();
             seen.push(BTreeMap::from([(db.clone(), vault.fingerprints()[&db].clone())]));
         }
         let nothing = Restored::default();

@@ -109,9 +109,10 @@ mod tests {
     fn an_answer_says_which_passwords_are_taken() {
         let hash = |text: &str| Digest::of(text.as_bytes()).to_string();
         let answer = |passwords: &[&str]| {
-            let passwords: String =
-                passwords.iter().map(|text| format!("{}\n", hash(text))).collect();
-            format!("cache\nflags\non\nsanitize-payload\npasswords\n{passwords}commands\n+@all\ndone\n")
+            let hashes: Vec<String> = passwords.iter().map(|text| hash(text)).collect();
+            let head = ["cache", "flags", "on", "sanitize-payload", "passwords"].map(String::from);
+            let tail = ["commands", "+@all", "done", ""].map(String::from);
+            [head.to_vec(), hashes, tail.to_vec()].concat().join("\n")
         };
         let taken = |output: &str, kind: InnerKind, password: &str| {
             let inside = read(output).unwrap();

@@ -8,7 +8,7 @@ use crate::{
     cli::{Context, Error, Exit},
     controller::Project,
     desired::Desired,
-    model::SecretName,
+    model::{Fingerprint, SecretName},
     report,
     secret::{Vault, Way},
 };
@@ -45,7 +45,7 @@ pub(super) fn run(
                     "fingerprint": entry.fingerprint.short(),
                     "since": date(entry.since),
                     "how": word(entry.how),
-                    "pending": entry.pending.as_ref().map(|pending| pending.short()),
+                    "pending": entry.pending.as_ref().map(Fingerprint::short),
                     "earlier": entry.earlier,
                     "used_by": used_by(&entry.name),
                 })

@@ -45,34 +45,32 @@ pub(super) async fn run(
             "differing": differing,
         })));
     }
-    let mut out = String::new();
     let (names, path) = (super::list_of(found), vault.path());
-    if found.is_empty() {
-        out += "nothing was found that the vault does not have\n";
+    let mut lines = vec![if found.is_empty() {
+        "nothing was found that the vault does not have".to_owned()
     } else {
-        out += &format!("recovered into {}: {names}\n", path.display());
-    }
+        format!("recovered into {}: {names}", path.display())
+    }];
     for (name, ids) in differing {
         let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
-        out += &format!(
-            "{name}: another value stands in {}, which the next apply puts right\n",
-            ids.join(", ")
-        );
+        let ids = ids.join(", ");
+        lines.push(format!(
+            "{name}: another value stands in {ids}, which the next apply puts right"
+        ));
     }
     for (name, need) in lost {
-        out += &match need {
+        let remedy = match need {
             SecretNeed::Random { .. } => format!(
-                "{name}: not found anywhere; nself secret set {name} if you have it, else the next \
-                 apply makes a new one and brings it to all who use it\n"
+                "nself secret set {name} if you have it, else the next apply makes a new one and \
+                 brings it to all who use it"
             ),
-            SecretNeed::Given { .. } => {
-                format!("{name}: not found anywhere; nself secret set {name}\n")
-            }
+            SecretNeed::Given { .. } => format!("nself secret set {name}"),
             SecretNeed::CertificateChain { .. } | SecretNeed::CertificateKey => {
-                format!("{name}: not found anywhere; the next apply issues a new certificate\n")
+                "the next apply issues a new certificate".to_owned()
             }
         };
+        lines.push(format!("{name}: not found anywhere; {remedy}"));
     }
-    context.ui.print(&out);
+    context.ui.print(&(lines.join("\n") + "\n"));
     Ok(Exit::Done)
 }

@@ -10,7 +10,7 @@ use crate::{
 /// Encrypt the file with the secrets to the recipients in nself.toml
 ///
 /// From then on it is an age file (secrets.toml.age), and the one that anybody could read is gone. Whoever
-/// plans or applies names an identity in NSELF_AGE_KEY_FILE. Run it again after changing the recipients.
+/// plans or applies names an identity in `NSELF_AGE_KEY_FILE`. Run it again after changing the recipients.
 #[derive(Debug, Args)]
 #[command(before_help = "Examples:
   age-keygen -o ~/nself.key         a key, and the recipient to put into nself.toml:
