@@ -54,6 +54,9 @@
 //!   derived from what is seen, not from a journal.
 //! - **A secret cannot be printed.** [`model::Text`] names it, [`model::Keyring`] knows it, and what is revealed
 //!   is [`model::Sensitive`], which has no `Display`. Labels hold keyed fingerprints.
+//! - **A new value of a secret is a plan.** The vault says which value is wanted and how often it has changed
+//!   ([`desired::Facts`]); the desired state opens one of two logins and closes the other after everybody has
+//!   gone over. Only what came of it decides which value stays ([`controller::Rotation`]).
 //! - **Data goes only by name.** A volume is removed only when a [`plan::Release`] names it.
 //! - **What is not ours is not touched.** Ours is what carries our labels, or what the record says was adopted.
 //!

@@ -1,6 +1,6 @@
 //! What a kind's service looks like, computed from its options.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{HealthCheck, InnerDriver, Probe};
 use crate::model::{ByteSize, InnerKind, Millis, Text};
@@ -91,6 +91,9 @@ pub enum Reload {
     Signal(String),
     /// A restart.
     Restart,
+    /// A restart when one of these files changed. The others are read whenever they are needed, or the
+    /// service is told of them in another way.
+    RestartFor(BTreeSet<String>),
 }
 
 /// A thing that is to exist inside a service.

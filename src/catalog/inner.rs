@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::postgres::sql;
+use super::{
+    postgres::{scram, sql},
+    redis::acl,
+};
 use crate::model::{Inner, Sensitive};
 
 /// How to talk to a service.
@@ -15,6 +18,11 @@ pub enum InnerDriver {
         /// The database that always exists.
         database: String,
     },
+    /// Commands through `redis-cli` inside the container.
+    Redis {
+        /// Where the files that nself wrote for it are mounted.
+        folder: String,
+    },
 }
 
 impl InnerDriver {
@@ -22,6 +30,7 @@ impl InnerDriver {
     pub fn look(&self, wanted: &[&Inner]) -> Statement {
         match self {
             Self::Postgres { role, database } => sql::look(role, database, wanted),
+            Self::Redis { folder } => acl::look(folder, wanted),
         }
     }
 
@@ -30,6 +39,7 @@ impl InnerDriver {
     pub fn read(&self, output: &str) -> Result<Inside, String> {
         match self {
             Self::Postgres { .. } => sql::read(output),
+            Self::Redis { .. } => acl::read(output),
         }
     }
 
@@ -37,6 +47,7 @@ impl InnerDriver {
     pub fn ensure(&self, inner: &Inner, attributes: &BTreeMap<String, Sensitive>) -> Statement {
         match self {
             Self::Postgres { role, database } => sql::ensure(role, database, inner, attributes),
+            Self::Redis { folder } => acl::ensure(folder, inner, attributes),
         }
     }
 
@@ -44,6 +55,7 @@ impl InnerDriver {
     pub fn remove(&self, inner: &Inner) -> Statement {
         match self {
             Self::Postgres { role, database } => sql::remove(role, database, inner),
+            Self::Redis { .. } => acl::remove(),
         }
     }
 }
@@ -67,6 +79,12 @@ pub enum Attribute {
     Text(String),
     /// A salted verifier of a password.
     Verifier(String),
+}
+
+/// Returns whether a live verifier was made from `password`. One of an unknown form never was: it is to be
+/// replaced.
+pub fn verifies(password: &str, verifier: &str) -> bool {
+    scram::verifies(password, verifier) || acl::verifies(password, verifier)
 }
 
 /// What is inside a service, of the things asked for.

@@ -1,6 +1,8 @@
 //! The static part of a kind.
 
-use crate::model::{ProjectName, ServiceName};
+use std::collections::BTreeMap;
+
+use crate::model::{ProjectName, SecretName, ServiceName};
 
 /// One kind of service.
 #[derive(Debug)]
@@ -92,4 +94,17 @@ pub struct Context<'a> {
     pub certificate: Option<&'a super::Certificate>,
     /// The port the person gave for the service, for kinds that have none of their own.
     pub port: Option<u16>,
+    /// How often each secret has changed. Where two values must be valid for a while, there are two logins
+    /// from the first change on, and each change goes over to the other one.
+    pub turns: &'a BTreeMap<SecretName, u32>,
+}
+
+/// No secret has ever changed.
+pub const NO_TURNS: &BTreeMap<SecretName, u32> = &BTreeMap::new();
+
+impl Context<'_> {
+    /// Returns how often a secret has changed.
+    pub fn turn(&self, secret: &SecretName) -> u32 {
+        self.turns.get(secret).copied().unwrap_or(0)
+    }
 }

@@ -12,9 +12,8 @@ mod probe;
 pub use blueprint::{
     Blueprint, Certificate, Check, DataVolume, File, Generated, InnerSpec, Reload, Route, Site,
 };
-pub use inner::{Attribute, InnerDriver, Inside, Statement};
-pub use kind::{Context, ImageSource, Kind, Offer, Recipe, Release};
-pub use postgres::verifies;
+pub use inner::{Attribute, InnerDriver, Inside, Statement, verifies};
+pub use kind::{Context, ImageSource, Kind, NO_TURNS, Offer, Recipe, Release};
 pub use probe::{HealthCheck, Probe};
 
 use crate::model::{

@@ -7,7 +7,6 @@ mod script;
 pub(super) mod sql;
 
 pub use check::check;
-pub use scram::verifies;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -142,7 +141,8 @@ pub fn blueprint(options: &Options, context: &Context<'_>) -> Blueprint {
             files: BTreeMap::from([("password".into(), File { content: password, mode: 0o400 })]),
             owner: (999, 999),
             check: None,
-            reload: Reload::Restart,
+            // It is read once, when the cluster is made.
+            reload: Reload::RestartFor(BTreeSet::new()),
         }),
         // Over TCP: while the official image prepares a new cluster, its temporary server listens on
         // the socket only, and must not pass for the real one.
@@ -176,21 +176,55 @@ pub fn offers(options: &Options, context: &Context<'_>) -> Vec<(&'static str, Te
     let host = context.service.as_str();
     let database = main_database(options, context);
     let secret = SecretName::password(context.service, Some(&database));
-    let encoded = Encoding::Url.apply(&database);
+    let user = Logins::of(options, context).open;
     let url = Text(vec![
-        Part::Plain(format!("postgres://{encoded}:")),
+        Part::Plain(format!("postgres://{}:", Encoding::Url.apply(&user))),
         Part::Secret(secret.clone(), Encoding::Url),
-        Part::Plain(format!("@{host}:{PORT}/{encoded}")),
+        Part::Plain(format!("@{host}:{PORT}/{}", Encoding::Url.apply(&database))),
     ]);
     vec![
         ("url", url),
         ("host", host.into()),
         ("port", PORT.to_string().into()),
-        ("user", database.clone().into()),
+        ("user", user.into()),
         ("password", Text::secret(secret)),
         ("database", database.into()),
     ]
 }
+
+/// The roles with which the services of the project log in. There is one until its password is changed for
+/// the first time; from then on there are two, and each change goes over to the other one. Whatever they
+/// make belongs to the main role, since both act as it.
+struct Logins {
+    /// The one that is in use.
+    open: String,
+    /// The one that was, and will be at the next change.
+    closed: Option<String>,
+}
+
+impl Logins {
+    fn of(options: &Options, context: &Context<'_>) -> Self {
+        let main = main_database(options, context);
+        let second = sql::second(&main);
+        let is_free = second.len() <= LONGEST_NAME && !options.roles.contains_key(&second);
+        match context.turn(&SecretName::password(context.service, Some(&main))) {
+            1.. if !is_free => Self { open: main, closed: None },
+            0 => Self { open: main, closed: None },
+            turn if turn % 2 == 1 => Self { open: second, closed: Some(main) },
+            _ => Self { open: main, closed: Some(second) },
+        }
+    }
+
+    /// Returns them, the main role first.
+    fn all(&self) -> impl Iterator<Item = &String> {
+        let mut all: Vec<&String> = std::iter::once(&self.open).chain(&self.closed).collect();
+        all.sort_by_key(|name| name.len());
+        all.into_iter()
+    }
+}
+
+/// The longest name that Postgres does not silently cut.
+const LONGEST_NAME: usize = 63;
 
 /// Returns the main database, which is also the name of the role that owns it.
 fn main_database(options: &Options, context: &Context<'_>) -> String {
@@ -270,13 +304,27 @@ fn inner(options: &Options, context: &Context<'_>) -> Vec<InnerSpec> {
 
     let mut admin = role_attributes(&plain, true);
     admin.insert(sql::PASSWORD.into(), Text::secret(SecretName::password(context.service, None)));
-    let mut main_role = role_attributes(&plain, false);
-    main_role.extend(own(&main));
+    let logins = Logins::of(options, context);
     let mut all = vec![
         spec(InnerKind::Role, None, ADMIN, admin),
-        spec(InnerKind::Role, None, &main, main_role),
         spec(InnerKind::Database, None, &main, owned()),
     ];
+    for name in logins.all() {
+        let mut attributes = role_attributes(&plain, false);
+        if *name == logins.open {
+            attributes.extend(own(&main));
+        } else {
+            // It goes on logging people in until all have gone over to the other one.
+            attributes.remove(sql::LOGIN);
+            let closed = BTreeMap::from([(sql::CLOSED.to_owned(), Text::plain(name))]);
+            all.push(spec(InnerKind::Login, None, &main, closed));
+        }
+        if *name != main {
+            attributes.insert(sql::MEMBER_OF.into(), sql::list(std::slice::from_ref(&main)).into());
+            attributes.insert(sql::ACTS_AS.into(), main.clone().into());
+        }
+        all.push(spec(InnerKind::Role, None, name, attributes));
+    }
     for (name, Sourced { value: role, .. }) in &options.roles {
         let mut attributes = role_attributes(role, false);
         if role.login.unwrap_or(true) {

@@ -1,14 +1,16 @@
 //! Redis: a cache and message broker that survives a restart.
 
-use std::collections::BTreeMap;
+pub(super) mod acl;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Blueprint, Context, DataVolume, File, Generated, HealthCheck, Kind, Offer, Probe, Recipe,
-    Release, Reload,
+    Blueprint, Context, DataVolume, File, Generated, HealthCheck, InnerDriver, InnerSpec, Kind, Offer,
+    Probe, Recipe, Release, Reload,
 };
 use crate::{
     model::{
-        ByteSize, Diagnostic, Encoding, Millis, Part, SecretName, Text, decode::Sourced,
+        ByteSize, Diagnostic, Encoding, InnerKind, Millis, Part, SecretName, Text, decode::Sourced,
     },
     table, words,
 };
@@ -99,19 +101,23 @@ pub fn blueprint(options: &Options, context: &Context<'_>) -> Blueprint {
     ]
     .map(String::from)
     .to_vec();
-    let password = Text::secret(SecretName::password(context.service, None));
+    let secret = SecretName::password(context.service, None);
+    let password = Text::secret(secret.clone());
+    let is_shared = context.turn(&secret) > 0;
     Blueprint {
-        command: Some(vec!["redis-server".into(), format!("{current}/redis.conf")]),
+        command: Some(vec!["redis-server".into(), format!("{current}/{CONFIGURATION}")]),
         user: Some("999:999".into()),
         volumes: vec![DataVolume { what: "data", target: "/data".into() }],
         generated: Some(Generated {
             files: BTreeMap::from([
-                ("redis.conf".into(), File { content: configuration(options, context), mode: 0o400 }),
-                ("password".into(), File { content: password, mode: 0o400 }),
+                (CONFIGURATION.into(), File { content: configuration(options), mode: 0o400 }),
+                (LOGIN.into(), File { content: login(secret), mode: 0o400 }),
+                ("password".into(), File { content: password.clone(), mode: 0o400 }),
             ]),
             owner: (999, 999),
             check: None,
-            reload: Reload::Restart,
+            // Of another password it is told while it runs.
+            reload: Reload::RestartFor(BTreeSet::from([CONFIGURATION.into()])),
         }),
         probe: Some(Probe::Exec(ask.clone())),
         health: Some(HealthCheck {
@@ -126,15 +132,43 @@ pub fn blueprint(options: &Options, context: &Context<'_>) -> Blueprint {
         capabilities: Some(Vec::new()),
         read_only: true,
         tmpfs: BTreeMap::from([("/tmp".into(), "mode=1777".into())]),
+        inner: if is_shared { inner(&password) } else { Vec::new() },
+        driver: is_shared.then(|| InnerDriver::Redis { folder: Generated::MOUNT.into() }),
         ..Blueprint::default()
     }
 }
 
-fn configuration(options: &Options, context: &Context<'_>) -> Text {
+/// What is taken up by a restart only.
+const CONFIGURATION: &str = "redis.conf";
+/// The password as the server reads it when it starts.
+const LOGIN: &str = "login.conf";
+
+/// Returns what keeps two passwords valid while one takes the place of another: the new one is taken
+/// beside the old one, and once everybody has it, alone.
+fn inner(password: &Text) -> Vec<InnerSpec> {
+    let spec = |kind| InnerSpec {
+        kind,
+        database: None,
+        name: acl::USER.to_owned(),
+        attributes: BTreeMap::from([(acl::PASSWORD.to_owned(), password.clone())]),
+    };
+    vec![spec(InnerKind::Role), spec(InnerKind::Login)]
+}
+
+fn login(secret: SecretName) -> Text {
+    Text(vec![
+        Part::Plain("requirepass \"".into()),
+        Part::Secret(secret, Encoding::Quoted),
+        Part::Plain("\"\n".into()),
+    ])
+}
+
+fn configuration(options: &Options) -> Text {
     let Options { maxmemory, eviction, persistence, databases } = options;
-    let mut text = Text::plain("bind * -::*\nprotected-mode yes\ndir /data\nrequirepass \"");
-    text.0.push(Part::Secret(SecretName::password(context.service, None), Encoding::Quoted));
-    text.push_str("\"\n");
+    let folder = Generated::MOUNT;
+    let mut text = Text::plain(format!(
+        "bind * -::*\nprotected-mode yes\ndir /data\ninclude {folder}/current/{LOGIN}\n"
+    ));
     text.push_str(match persistence.unwrap_or(Persistence::Log) {
         Persistence::Log => "appendonly yes\nappendfsync everysec\n",
         Persistence::Snapshot => "appendonly no\nsave 3600 1 300 100 60 10000\n",

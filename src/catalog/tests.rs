@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::model::{
-    ImageRef, InnerKind, ProjectName, ServiceName,
+    ImageRef, InnerKind, ProjectName, SecretName, ServiceName,
     decode::{Entry, Node, NodeValue},
 };
 
@@ -45,6 +45,7 @@ impl World {
             https_port: 443,
             certificate: Some(&self.certificate),
             port: Some(8000),
+            turns: NO_TURNS,
         }
     }
 }
@@ -159,6 +160,40 @@ fn a_postgres_loads_what_its_extensions_need_and_owns_its_database() {
         "postgres_my_shop_password",
         "not the superuser's"
     );
+}
+
+#[test]
+fn two_logins_of_a_postgres_take_turns() {
+    let world = World::new("postgres");
+    let options = options("postgres", &Table::new());
+    let secret = SecretName::new("postgres_my_shop_password").unwrap();
+    let seen = |turn: u32| {
+        let turns = BTreeMap::from([(secret.clone(), turn)]);
+        let context = Context { turns: &turns, ..world.context("15", ImageSource::Build) };
+        let offers: BTreeMap<_, _> = options.offers(&context).into_iter().collect();
+        let user = offers["user"].as_plain().unwrap();
+        let mut inner = Vec::new();
+        for spec in options.blueprint(&context).inner {
+            let get = |key: &str| spec.attributes.get(key).and_then(Text::as_plain);
+            let logs_in = match (get("login"), spec.attributes.contains_key("password")) {
+                (Some(login), true) if login == "true" => " logs in",
+                (None, false) => "",
+                other => panic!("{other:?}"),
+            };
+            if spec.kind == InnerKind::Role && spec.name != "postgres" {
+                let acts_as = get("acts_as").map(|role| format!(" as {role}")).unwrap_or_default();
+                inner.push(format!("{}{logs_in}{acts_as}", spec.name));
+            } else if spec.kind == InnerKind::Login {
+                inner.push(format!("{} closed", get("closed").unwrap()));
+            }
+        }
+        format!("{user}: {}", inner.join(", "))
+    };
+    assert_eq!(seen(0), "my_shop: my_shop logs in");
+    let second = "my_shop_b: my_shop, my_shop_b logs in as my_shop, my_shop closed";
+    let first = "my_shop: my_shop logs in, my_shop_b as my_shop, my_shop_b closed";
+    assert_eq!((seen(1), seen(2)), (second.to_owned(), first.to_owned()));
+    assert_eq!((seen(3), seen(4)), (second.to_owned(), first.to_owned()));
 }
 
 #[test]

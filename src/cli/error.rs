@@ -156,8 +156,8 @@ impl From<controller::Error> for Error {
             }
             controller::Error::VaultMissing { ref vault, .. } => {
                 let remedy = format!(
-                    "bring {} back from where the project was applied first, or set each secret with \
-                     nself secret set NAME; new ones would not fit what is there",
+                    "nself secret recover reads them back from the engine, or bring {} from where the \
+                     project was applied first; new ones would not fit what is there",
                     vault.display()
                 );
                 Self::of(Exit::Invalid, &error).remedy(remedy)
@@ -200,6 +200,7 @@ impl From<controller::Error> for Error {
                 chain.extend(moved.iter().map(report::moved));
                 Self { exit: Exit::Stale, chain, remedy: None, mistakes: None }
             }
+            controller::Error::VaultLocked(error) => vault(&error),
             controller::Error::Engine(error) => error.into(),
             controller::Error::Secret(error) => error.into(),
             controller::Error::Locked { ref holder, .. } => Self::of(Exit::Locked, &error)
@@ -275,34 +276,53 @@ impl From<InvalidName> for Error {
 
 impl From<secret::Error> for Error {
     fn from(error: secret::Error) -> Self {
-        use secret::Error as E;
-        match &error {
-            E::Io { path, source, .. } => {
-                let whole = Self::of(Exit::Failed, &error);
-                match (source.kind(), folder_of(path).display()) {
-                    (ErrorKind::PermissionDenied, folder) => whole.remedy(format!(
-                        "nself keeps secrets there; make it yours: sudo chown -R $USER {folder}"
-                    )),
-                    (ErrorKind::ReadOnlyFilesystem, folder) => whole.remedy(format!(
-                        "nself keeps secrets there; make it writable, or work in a copy of {folder}"
-                    )),
-                    (ErrorKind::StorageFull | ErrorKind::QuotaExceeded, folder) => {
-                        whole.remedy(format!("free some disk space: df -h {folder}"))
-                    }
-                    _ => whole,
+        vault(&error)
+    }
+}
+
+/// Says what to do about a vault that cannot be used.
+fn vault(error: &secret::Error) -> Error {
+    use secret::Error as E;
+    match error {
+        E::Io { path, source, .. } => {
+            let whole = Error::of(Exit::Failed, error);
+            match (source.kind(), folder_of(path).display()) {
+                (ErrorKind::PermissionDenied, folder) => whole.remedy(format!(
+                    "nself keeps secrets there; make it yours: sudo chown -R $USER {folder}"
+                )),
+                (ErrorKind::ReadOnlyFilesystem, folder) => whole.remedy(format!(
+                    "nself keeps secrets there; make it writable, or work in a copy of {folder}"
+                )),
+                (ErrorKind::StorageFull | ErrorKind::QuotaExceeded, folder) => {
+                    whole.remedy(format!("free some disk space: df -h {folder}"))
                 }
+                _ => whole,
             }
-            E::Missing(missing) => {
-                let commands = missing.iter().map(|(name, _)| format!("nself secret set {name}"));
-                let commands: Vec<String> = commands.collect();
-                Self::of(Exit::Invalid, &error).remedy(commands.join(" && "))
-            }
-            E::Damaged { .. } => Self::of(Exit::Invalid, &error)
-                .remedy("put a copy of it in its place; nself never overwrites it"),
-            E::Newer { .. } => Self::of(Exit::Invalid, &error)
-                .remedy("use the nself that wrote it, or a later one"),
-            E::Certificate { .. } => Self::of(Exit::Failed, &error),
         }
+        E::Missing(missing) => {
+            let commands = missing.iter().map(|(name, _)| format!("nself secret set {name}"));
+            let commands: Vec<String> = commands.collect();
+            Error::of(Exit::Invalid, error).remedy(commands.join(" && "))
+        }
+        E::Damaged { .. } => Error::of(Exit::Invalid, error)
+            .remedy("put a copy of it in its place; nself never overwrites it"),
+        E::Newer { .. } => {
+            Error::of(Exit::Invalid, error).remedy("use the nself that wrote it, or a later one")
+        }
+        E::Sealed { .. } => Error::of(Exit::Invalid, error)
+            .remedy("NSELF_AGE_KEY_FILE=PATH names the file with the identity (AGE-SECRET-KEY-1…)"),
+        E::WrongIdentity { .. } => Error::of(Exit::Invalid, error).remedy(
+            "name the right file in NSELF_AGE_KEY_FILE; or have one who can open it add the \
+                 recipient of yours (age-keygen -y) to [vault] and run nself secret encrypt",
+        ),
+        E::Identity { .. } => {
+            Error::of(Exit::Invalid, error).remedy("age-keygen -o FILE makes one")
+        }
+        E::Recipient(_) => Error::of(Exit::Invalid, error)
+            .remedy("correct [vault] recipients; age-keygen -y KEY_FILE shows one"),
+        E::NoRecipients { .. } => Error::of(Exit::Invalid, error)
+            .remedy("nself secret decrypt, or name recipients in [vault] again"),
+        E::Certificate { .. } => Error::of(Exit::Failed, error),
     }
 }
 

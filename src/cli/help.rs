@@ -77,6 +77,8 @@ Variables of the shell that nself reads:
   NSELF_ENVIRONMENT            the environment, as -e
   DOCKER_HOST, DOCKER_CONTEXT, DOCKER_CONFIG,
   DOCKER_CERT_PATH, DOCKER_TLS_VERIFY, NSELF_SSH   see nself help engine
+  NSELF_AGE_KEY_FILE           a file with the age identity that opens an encrypted vault
+  NSELF_AGE_KEY                that identity itself
   NO_COLOR, CLICOLOR, CLICOLOR_FORCE, TERM     colour
   COLUMNS                      the width of pages
   HOME, XDG_DATA_HOME          where your own certificate authority is kept

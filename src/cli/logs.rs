@@ -81,11 +81,12 @@ pub(super) async fn run(args: &LogsArgs, context: &Context) -> Result<Exit, Erro
     };
     let print = |line: &crate::engine::LogLine| {
         let service = named(&line.container);
+        let text = project.keyring.scrub(&line.text);
         let line = report::LogLine {
             service: &service,
             at: line.at.as_deref().filter(|_| args.timestamps),
             stream: if line.is_error { "stderr" } else { "stdout" },
-            text: &line.text,
+            text: &text,
         };
         if context.ui.json {
             context.ui.data(&report::json::log(&line));

@@ -223,7 +223,7 @@ impl Command {
             Self::Explain(args) => explain::run(&args, context),
             Self::Graph(args) => graph::run(&args, context).await,
             Self::Lock(args) => lock::run(&args, context).await,
-            Self::Secret(args) => secret::run(&args, context),
+            Self::Secret(args) => secret::run(&args, context).await,
             Self::Completion(args) => Ok(completion::run(&args, context)),
             Self::Version(args) => version::run(&args, context).await,
             Self::Help(args) => help::run(&args, context),

@@ -1,26 +1,34 @@
 //! `nself secret`
 
-use std::io::{self, IsTerminal as _, Read as _};
+mod list;
+mod recover;
+mod rotate;
+mod seal;
+mod set;
 
 use clap::{Args, Subcommand};
 
 use crate::{
-    model::{SecretName, Sensitive},
-    report,
+    controller::{self, Project},
+    model::SecretName,
     secret::Vault,
 };
 
-use super::{Context, Error, Exit, place, terminal};
+use super::{Context, Error, Exit, place};
 
-/// List and set secrets
+/// List, set and change secrets
 ///
 /// Secrets are kept in .nself/ beside nself.toml, which only you can read, and are shown as fingerprints
 /// only. A value is never taken from the command line, where other users of the machine could see it.
+/// A new value for a secret that has one is pending until the next apply has brought it everywhere: into
+/// the service first, then to all who use it, one after another; then the old one is not valid any more.
 #[derive(Debug, Args)]
 #[command(before_help = "Examples:
   nself secret list
   nself secret set smtp_password          asks, and shows nothing of it
-  nself secret set smtp_password < file   from a file or a pipe")]
+  nself secret set smtp_password < file   from a file or a pipe
+  nself secret rotate postgres && nself apply
+  nself secret recover                    in a copy of the project without its .nself/")]
 pub(super) struct SecretArgs {
     #[command(subcommand)]
     command: SecretCommand,
@@ -28,59 +36,46 @@ pub(super) struct SecretArgs {
 
 #[derive(Debug, Subcommand)]
 enum SecretCommand {
-    /// List the secrets with their fingerprints
-    List,
-    /// Set a secret: from the input, or by asking on a terminal
-    Set {
-        /// Its name, as in ${secret.NAME}
-        name: SecretName,
-    },
+    List(list::ListArgs),
+    Set(set::SetArgs),
+    Rotate(rotate::RotateArgs),
+    Recover(recover::RecoverArgs),
+    Encrypt(seal::EncryptArgs),
+    Decrypt(seal::DecryptArgs),
 }
 
-pub(super) fn run(args: &SecretArgs, context: &Context) -> Result<Exit, Error> {
-    let place = place::find(&context.globals)?;
-    let folder = place.file.with_file_name(".nself");
-    let mut vault = Vault::open(&folder)?;
+pub(super) async fn run(args: &SecretArgs, context: &Context) -> Result<Exit, Error> {
+    let project = controller::load(&place::find(&context.globals)?)?;
+    let vault = project.vault()?;
+    for warning in vault.warnings() {
+        context.ui.remark(&format!("note: {warning}\n"));
+    }
     match &args.command {
-        SecretCommand::List => list(&vault, context),
-        SecretCommand::Set { name } => {
-            let value = read(name)?;
-            vault.set(name, &value)?;
-            context.ui.print(&format!("{name} is set; nself plan shows what it changes\n"));
-        }
-    }
-    Ok(Exit::Done)
-}
-
-fn list(vault: &Vault, context: &Context) {
-    let entries = vault.list();
-    if context.ui.json {
-        let twins = entries.iter().map(|one| (one.name.as_str(), one.fingerprint.short()));
-        context.ui.data(&report::json::secrets(twins));
-    }
-    if entries.is_empty() {
-        context.ui.print("no secrets yet: they are made at the first apply\n");
-    }
-    let width = entries.iter().map(|entry| entry.name.as_str().len()).max().unwrap_or(0);
-    for entry in entries {
-        let (name, fingerprint) = (entry.name.as_str(), entry.fingerprint.short());
-        context.ui.print(&format!("{name:width$}  #{fingerprint}\n"));
+        SecretCommand::List(args) => list::run(args, &project, &vault, context),
+        SecretCommand::Set(args) => set::run(args, &project, vault, context).await,
+        SecretCommand::Rotate(args) => rotate::run(args, &project, vault, context),
+        SecretCommand::Recover(args) => recover::run(args, &project, vault, context).await,
+        SecretCommand::Encrypt(args) => seal::encrypt(args, vault, context),
+        SecretCommand::Decrypt(args) => seal::decrypt(args, vault, context),
     }
 }
 
-/// Reads the value; the newline that ends a line is no part of it.
-fn read(name: &SecretName) -> Result<Sensitive, Error> {
-    let mut value = String::new();
-    let read = if io::stdin().is_terminal() {
-        terminal::unseen(&format!("value of {name} (not shown): "), &mut value)
-    } else {
-        io::stdin().read_to_string(&mut value).map(drop)
-    };
-    read.map_err(|error| Error::of(Exit::Failed, &error).attempting("cannot read the value"))?;
-    let value = value.strip_suffix('\n').unwrap_or(&value);
-    let value = value.strip_suffix('\r').unwrap_or(value);
-    if value.is_empty() {
-        return Err(Error::usage("the value is empty; nothing was set"));
+/// Returns the time in milliseconds since 1970.
+fn now() -> u64 {
+    u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0)
+}
+
+fn list_of(names: &[SecretName]) -> String {
+    let names: Vec<&str> = names.iter().map(SecretName::as_str).collect();
+    names.join(", ")
+}
+
+/// Refuses what needs a vault where there is none.
+fn insist_on_vault(project: &Project, vault: &Vault) -> Result<(), Error> {
+    if project.keyring.is_present() {
+        return Ok(());
     }
-    Ok(Sensitive::new(value))
+    let message = format!("there are no secrets in {}", vault.path().display());
+    Err(Error::new(Exit::Invalid, message)
+        .remedy("nself apply makes them; if the project runs already: nself secret recover"))
 }

@@ -1,6 +1,6 @@
 //! How a pass fails as a whole.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use crate::{
     engine::{self, Holder},
@@ -41,6 +41,9 @@ pub enum Error {
         /// Where they would be.
         vault: PathBuf,
     },
+    /// The vault is encrypted, and there is nothing here to open it with.
+    #[error(transparent)]
+    VaultLocked(Arc<secret::Error>),
     /// The vault or the certificate authority failed.
     #[error(transparent)]
     Secret(#[from] secret::Error),

@@ -1,14 +1,14 @@
 //! From a path to a project: its file read and checked, its secrets at hand.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use super::{Error, remember};
 use crate::{
     desired::{self, Compiled, Facts, SecretNeed},
     history::{Configuration, Return, Run, Text},
-    model::{Diagnostic, Digest, Instance, Keyring, ServiceName},
+    model::{Diagnostic, Digest, Fingerprint, Instance, Keyring, SecretName, ServiceName},
     plan::Past,
-    secret::Vault,
+    secret::{self, Seal, Vault},
     source,
     spec::{self, Source, Spec},
 };
@@ -39,9 +39,11 @@ pub struct Project {
     pub sources: Vec<Source>,
     /// The project's secrets as far as they exist.
     pub keyring: Keyring,
+    /// Why they cannot be read, where all that is missing is an identity to open the vault with.
+    pub locked: Option<Arc<secret::Error>>,
     /// How long containers were away in past applies.
     pub past: Past,
-    /// Of a project as it was: what its build folders and certificates were then.
+    /// Of a project as it was: what it was made from beside its file.
     pub recalled: Option<Recalled>,
 }
 
@@ -56,6 +58,10 @@ pub struct Recalled {
     pub contexts: BTreeMap<ServiceName, Digest>,
     /// Certificates that builds are given.
     pub ca_bundle: String,
+    /// The fingerprint of each secret.
+    pub secrets: BTreeMap<SecretName, Fingerprint>,
+    /// Secrets whose value of then is not kept any more: they stay as they are.
+    pub lost: Vec<SecretName>,
 }
 
 /// Reads a project.
@@ -97,7 +103,7 @@ pub fn recall(place: &Place, run: &Run) -> Result<Project, Error> {
         environment: environment.as_deref().and_then(|name| Instance::new(name).ok()),
         process: variables.clone(),
     };
-    let contexts = contexts.iter();
+    let (contexts, secrets) = (contexts.iter(), run.begun.secrets.iter());
     let recalled = Recalled {
         from: run.origin(),
         engine: run.begun.engine.clone(),
@@ -105,6 +111,10 @@ pub fn recall(place: &Place, run: &Run) -> Result<Project, Error> {
             .filter_map(|(name, digest)| Some((name.parse().ok()?, Digest::stored(digest)?)))
             .collect(),
         ca_bundle: ca_bundle.as_ref().map(|bundle| bundle.text.clone()).unwrap_or_default(),
+        secrets: secrets
+            .filter_map(|(name, print)| Some((name.parse().ok()?, Fingerprint::stored(print))))
+            .collect(),
+        lost: Vec::new(),
     };
     read(place, &input, Some(recalled))
 }
@@ -120,10 +130,33 @@ fn read(place: &Place, input: &spec::Input, recalled: Option<Recalled>) -> Resul
         warnings: parsed.warnings,
         sources,
         keyring: Keyring::default(),
+        locked: None,
         past: Past::default(),
         recalled,
     };
-    project.keyring = Vault::open(&project.vault_folder())?.keyring();
+    match project.vault() {
+        Ok(vault) => {
+            project.keyring = match &mut project.recalled {
+                None => vault.keyring(),
+                Some(recalled) => {
+                    let (keyring, restored) = vault.restored(&recalled.secrets);
+                    recalled.lost = restored.lost;
+                    keyring
+                }
+            };
+            if vault.is_to_move() && !vault.is_sealed() {
+                let message = format!("{} is not encrypted yet", vault.path().display());
+                let warning = Diagnostic::warning("plain-vault", message);
+                let warning = warning.help("nself secret encrypt; the next change does it, too");
+                project.warnings.push(warning);
+            }
+        }
+        // What needs no secret can be done without.
+        Err(Error::Secret(error @ secret::Error::Sealed { .. })) => {
+            project.locked = Some(Arc::new(error));
+        }
+        Err(error) => return Err(error),
+    }
     project.past = remember::past(&project);
     Ok(project)
 }
@@ -132,6 +165,17 @@ impl Project {
     /// Returns the folder that holds the project's secrets.
     pub fn vault_folder(&self) -> PathBuf {
         self.place.file.with_file_name(".nself")
+    }
+
+    /// Opens the project's vault.
+    ///
+    /// # Errors
+    /// A vault that cannot be read, or an identity that does not open it.
+    pub fn vault(&self) -> Result<Vault, Error> {
+        let recipients = &self.spec.vault.recipients;
+        let recipients: Vec<String> = recipients.iter().map(|text| text.value.clone()).collect();
+        let seal = Seal::new(&recipients, &self.place.variables)?;
+        Ok(Vault::sealed(&self.vault_folder(), seal)?)
     }
 
     /// Returns the folder that paths in the file are relative to.
@@ -151,7 +195,30 @@ impl Project {
     /// Returns what should exist, given what pure rooms may not fetch.
     pub(super) fn compile_from(&self, facts: &Facts) -> Result<Compiled, Error> {
         let compiled = desired::compile(&self.spec, facts).map_err(|found| self.wrong(found))?;
-        let missing: Vec<Diagnostic> = compiled
+        let missing = self.missing(&compiled);
+        if missing.is_empty() || self.locked.is_some() {
+            Ok(compiled)
+        } else {
+            Err(self.wrong(missing))
+        }
+    }
+
+    /// Returns the same, whether or not a person has given all the secrets there are to give.
+    ///
+    /// # Errors
+    /// Mistakes that only show once build folders and kinds come together.
+    pub fn draw(&self, now: u64) -> Result<Compiled, Error> {
+        let facts = self.facts(now)?;
+        desired::compile(&self.spec, &facts).map_err(|found| self.wrong(found))
+    }
+
+    fn wrong(&self, diagnostics: Vec<Diagnostic>) -> Error {
+        Error::Configuration { diagnostics, sources: self.sources.clone() }
+    }
+
+    /// Returns the secrets that a person has yet to give.
+    fn missing(&self, compiled: &Compiled) -> Vec<Diagnostic> {
+        compiled
             .desired
             .secrets
             .iter()
@@ -169,18 +236,14 @@ impl Project {
                 | SecretNeed::CertificateChain { .. }
                 | SecretNeed::CertificateKey => None,
             })
-            .collect();
-        if missing.is_empty() { Ok(compiled) } else { Err(self.wrong(missing)) }
-    }
-
-    fn wrong(&self, diagnostics: Vec<Diagnostic>) -> Error {
-        Error::Configuration { diagnostics, sources: self.sources.clone() }
+            .collect()
     }
 
     /// Gathers what the pure rooms may not fetch.
     pub(super) fn facts(&self, now: u64) -> Result<Facts, Error> {
         let mut facts = Facts { now, folder: self.folder(), ..Facts::default() };
-        if let Some(Recalled { from: _, engine: _, contexts, ca_bundle }) = &self.recalled {
+        facts.turns.clone_from(self.keyring.turns());
+        if let Some(Recalled { contexts, ca_bundle, .. }) = &self.recalled {
             facts.contexts.clone_from(contexts);
             facts.ca_bundle.clone_from(ca_bundle);
             return Ok(facts);

@@ -8,16 +8,21 @@ mod error;
 mod load;
 pub mod pass;
 mod queue;
+mod recover;
 mod remember;
+mod rotation;
 
 pub use back::{Returned, earlier};
 pub use error::Error;
 pub use load::{Place, Project, Recalled, load, recall};
 pub use pass::Goal;
 pub use queue::Wait;
+pub use recover::{Recovery, recover};
+pub use rotation::Rotation;
 
 use std::{
     collections::BTreeSet,
+    sync::Arc,
     time::{Instant, SystemTime},
 };
 
@@ -29,9 +34,8 @@ use crate::{
     desired::{Compiled, Desired, Facts},
     engine::{self, Attempt, Engine, Holder, Lock, Observe},
     model::{Diagnostic, ServiceName, Share},
-    observed::Observed,
+    observed::{Observed, Request},
     plan::{Applied, Event, Gist, Plan, Policy},
-    secret::Vault,
 };
 
 /// One pass up to the plan.
@@ -62,13 +66,16 @@ pub struct Report {
     pub desired: Desired,
     /// What became of going back, where that was asked for and something failed.
     pub returned: Option<Returned>,
+    /// What became of new values of secrets.
+    pub rotation: Rotation,
     /// What a person should know that is about none of the steps.
     pub remarks: Vec<String>,
 }
 
 impl Report {
     fn of(passes: Vec<(Plan, Applied)>, rest: Plan, desired: Desired) -> Self {
-        Self { passes, rest, desired, returned: None, remarks: Vec::new() }
+        let rotation = Rotation::default();
+        Self { passes, rest, desired, returned: None, rotation, remarks: Vec::new() }
     }
 }
 
@@ -231,6 +238,7 @@ async fn under_lock<E: Engine + Lock>(
             None => &project.compile(milliseconds())?.desired,
         };
         ensure_secrets(project, desired)?;
+        restore_secrets(project)?;
     }
     engine.unlock(&project.keyring);
     let pass = look(engine, project, options).await?;
@@ -248,11 +256,25 @@ async fn under_lock<E: Engine + Lock>(
         None
     });
     let Pass { mut desired, plan, .. } = pass;
-    let brief = options.brief(project);
-    let (passes, rest) = pass::converge(engine, &mut desired, plan, &brief, events, cancel).await?;
+    let (mut passes, mut rest) =
+        pass::converge(engine, &mut desired, plan, &options.brief(project), events, cancel).await?;
+    let mut rotation = Rotation::default();
+    if needs_secrets {
+        rotation = rotation::conclude(project, &desired, &passes, &rest)?;
+    }
+    if !rotation.returned.is_empty() {
+        engine.unlock(&project.keyring);
+        let pass = look(engine, project, options).await?;
+        desired = pass.desired;
+        let brief = options.brief(project);
+        let (back, left) =
+            pass::converge(engine, &mut desired, pass.plan, &brief, events, cancel).await?;
+        passes.extend(back);
+        rest = left;
+    }
     let written = memory.map_or(Ok(()), |memory| memory.end(project, &passes, &rest));
     remarks.extend(written.err().map(unwritten));
-    let report = Report { remarks, ..Report::of(passes, rest, desired) };
+    let report = Report { remarks, rotation, ..Report::of(passes, rest, desired) };
     Ok(Locked::Done(Box::new(report)))
 }
 
@@ -300,14 +322,41 @@ async fn look<E: Observe>(engine: &E, project: &Project, options: &Options) -> R
 /// Refuses to go on without the secrets of what runs: inventing others over data that knows these would
 /// lock everybody out.
 fn insist_on_vault(project: &Project, pass: &Pass) -> Result<(), Error> {
-    let Observed { containers, volumes, .. } = &pass.observed;
-    let is_there = containers.iter().any(|seen| seen.owner.is_ours())
-        || volumes.iter().any(|seen| seen.owner.is_ours() && !seen.disposable);
-    if !is_there || project.keyring.is_present() || pass.desired.secrets.is_empty() {
+    if let Some(locked) = &project.locked
+        && !pass.desired.secrets.is_empty()
+    {
+        return Err(Error::VaultLocked(Arc::clone(locked)));
+    }
+    if !is_there(&pass.observed) || project.keyring.is_present() || pass.desired.secrets.is_empty()
+    {
         return Ok(());
     }
     let (project, vault) = (pass.desired.prefix(), project.vault_folder());
     Err(Error::VaultMissing { project, vault })
+}
+
+/// Refuses to begin a vault for a project that is there with the secrets of another vault.
+///
+/// # Errors
+/// [`Error::VaultMissing`], the configuration's mistakes, or whatever the engine says.
+pub async fn insist_on_nothing<E: Observe>(
+    engine: &E,
+    project: &Project,
+    now: u64,
+) -> Result<(), Error> {
+    let desired = project.draw(now)?.desired;
+    let request = Request { inner: Vec::new(), ..Request::of(&desired, false) };
+    if !is_there(&engine.observe(&request).await?) {
+        return Ok(());
+    }
+    Err(Error::VaultMissing { project: desired.prefix(), vault: project.vault_folder() })
+}
+
+/// Returns whether something of ours is there that may know secrets.
+fn is_there(observed: &Observed) -> bool {
+    let Observed { containers, volumes, .. } = observed;
+    containers.iter().any(|seen| seen.owner.is_ours())
+        || volumes.iter().any(|seen| seen.owner.is_ours() && !seen.disposable)
 }
 
 /// Makes the secrets that are generated and not there, and the certificates that are missing or due.
@@ -316,14 +365,24 @@ fn ensure_secrets(project: &mut Project, desired: &Desired) -> Result<(), Error>
         return Ok(());
     }
     let now = milliseconds();
-    let mut vault = Vault::open(&project.vault_folder())?;
+    let mut vault = project.vault()?;
     let folder = &project.place.authority;
     // The authority is made when the first certificate is asked for, not before.
-    vault.ensure(&desired.secrets, |hosts, there| {
+    vault.ensure(&desired.secrets, now, |hosts, there| {
         let authority = cert::Authority::open(folder, now)?;
         Ok(authority.renew(hosts, there, now)?)
     })?;
     project.keyring = vault.keyring();
+    Ok(())
+}
+
+/// Makes the secrets of a project as it was those of today.
+fn restore_secrets(project: &mut Project) -> Result<(), Error> {
+    if let Some(recalled) = &project.recalled {
+        let mut vault = project.vault()?;
+        vault.restore(&recalled.secrets, milliseconds())?;
+        project.keyring = vault.keyring();
+    }
     Ok(())
 }
 

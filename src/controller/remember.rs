@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    desired::Facts,
+    desired::{Facts, SecretNeed},
     engine::Holder,
     history::{
         self, Begun, ChangeEntry, Command, Configuration, Ended, FieldEntry, Found, History, Ran,
@@ -84,7 +84,11 @@ fn begun(project: &Project, options: &Options, pass: &Pass) -> Begun {
     let who = Holder::this_process().unwrap_or_default();
     let keyring = &project.keyring;
     let fingerprint = |name| keyring.fingerprint(keyring.get(name)?.expose());
-    let secrets = pass.desired.secrets.keys();
+    // A certificate of then has run out, or will soon: those of today stay.
+    let secrets = pass.desired.secrets.iter().filter_map(|(name, need)| match need {
+        SecretNeed::Random { .. } | SecretNeed::Given { .. } => Some(name),
+        SecretNeed::CertificateChain { .. } | SecretNeed::CertificateKey => None,
+    });
     Begun {
         at: milliseconds(),
         project: pass.desired.project_id.clone(),

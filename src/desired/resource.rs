@@ -237,6 +237,8 @@ pub struct Facts {
     pub ca_bundle: String,
     /// Services that a person stopped.
     pub suspended: BTreeSet<ServiceName>,
+    /// How often each secret has changed, where it has.
+    pub turns: BTreeMap<SecretName, u32>,
 }
 
 impl Desired {
@@ -336,6 +338,31 @@ impl Resource {
             }
         }
         all
+    }
+}
+
+impl Resource {
+    /// Returns the texts that may have secrets in them, with their paths.
+    pub fn texts(&self) -> Vec<(Path, &Text)> {
+        match self {
+            Self::Container(container) => {
+                container.env.iter().map(|(key, text)| (Field::Env.key(key), text)).collect()
+            }
+            Self::Files(files) => {
+                let files = files.files.iter();
+                files.map(|(path, file)| (Field::Content.key(path), &file.content)).collect()
+            }
+            Self::Inner(inner) => {
+                let attributes = inner.spec.attributes.iter();
+                attributes.map(|(key, text)| (Field::Attribute.key(key), text)).collect()
+            }
+            Self::Image(_) | Self::Network(_) | Self::Volume(_) => Vec::new(),
+        }
+    }
+
+    /// Returns the secrets it refers to.
+    pub fn secrets(&self) -> impl Iterator<Item = &SecretName> {
+        self.texts().into_iter().flat_map(|(_, text)| text.secrets())
     }
 }
 

@@ -116,7 +116,6 @@ pub(super) fn is_free_text(field: Field) -> bool {
             | Field::Label
             | Field::HealthTest
             | Field::Content
-            | Field::Attribute
             | Field::DriverOption
             | Field::LogOption
             | Field::Other

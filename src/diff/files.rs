@@ -2,7 +2,7 @@
 
 use super::{Action, Change, Changes, Effect, FieldChange, Look, Mover, Shown, shown};
 use crate::{
-    desired::{Field, File, Files, Reload, Value},
+    desired::{Field, File, Files, Path, Reload, Value},
     model::{Keyring, ResourceId},
     observed::FileStat,
 };
@@ -28,15 +28,28 @@ pub(super) fn compare(look: &Look<'_>, id: &ResourceId, files: &Files, changes: 
         (_, Some(loaded)) if Some(loaded) == digest.as_ref() => Mover::Drift,
         (_, Some(_)) => Mover::Both,
     };
-    let switched = digest.is_none() || seen.current != digest;
-    let effect = match files.reload {
+    // A digest holds for one vault. With another one, that every file reads as wanted says the same.
+    let is_alike = || {
+        let same = |(path, file): (&String, &File)| {
+            let stat = seen.files.get(path);
+            stat.is_some_and(|stat| {
+                stat.content.is_some() && reads_as_wanted(file, stat, look.keyring)
+            })
+        };
+        seen.files.len() == files.files.len() && files.files.iter().all(same)
+    };
+    let is_loaded_as_it_is = loaded.is_some() && seen.current.as_ref() == loaded && is_alike();
+    let switched = digest.is_none() || (seen.current != digest && !is_loaded_as_it_is);
+    let effect_of = |path: &str| match &files.reload {
         Reload::Signal(_) => Effect::Reload,
-        Reload::Restart => Effect::Restart,
+        Reload::RestartFor(some) if !path.is_empty() && !some.contains(path) => Effect::InPlace,
+        Reload::Restart | Reload::RestartFor(_) => Effect::Restart,
     };
     let mut fields: Vec<FieldChange> = Vec::new();
     let file_mover = if switched { mover } else { Mover::Drift };
-    let mut differs = |path, before, after| {
+    let mut differs = |path: Path, before, after| {
         let origin = look.origin(id, &path);
+        let effect = effect_of(&path.key);
         fields.push(FieldChange {
             path,
             before,
@@ -69,7 +82,7 @@ pub(super) fn compare(look: &Look<'_>, id: &ResourceId, files: &Files, changes: 
         let before = before(Some(stat), file_mover, None, look);
         differs(Field::Content.key(path), before, Shown::Absent);
     }
-    let is_loaded = loaded.is_some() && loaded == digest.as_ref();
+    let is_loaded = is_loaded_as_it_is || (loaded.is_some() && loaded == digest.as_ref());
     if fields.is_empty() && (switched || !is_loaded) {
         // Alike file by file, so it is the set as a whole: another one is in use, or nobody knows which
         // one the service has loaded.
@@ -83,7 +96,7 @@ pub(super) fn compare(look: &Look<'_>, id: &ResourceId, files: &Files, changes: 
             last: None,
             mover: if switched { mover } else { Mover::Unknown },
             origin: None,
-            effect,
+            effect: effect_of(""),
         });
     }
     if fields.is_empty() {

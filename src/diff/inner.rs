@@ -1,7 +1,8 @@
 //! Things inside services: seen while the service runs, deferred while it does not.
 
 use super::{
-    Action, Change, Changes, Effect, Last, Look, Mover, compare::Pictures, compare_fields,
+    Action, Change, Changes, Effect, Last, Look, Mover, Remembered, compare::Pictures,
+    compare_fields,
 };
 use crate::{
     desired::{Fields, InnerResource, Resource},
@@ -42,8 +43,14 @@ pub(super) fn compare(
     };
     // Only what the file speaks of is ours; a service knows many more attributes.
     let mut fields = compare_fields(look, id, &pictures, |path| wanted.get(path).is_none());
+    let is_new = look.record.is_some_and(|record| !record.resources.contains(id));
     for field in &mut fields {
         field.effect = Effect::InPlace;
+        // What the file did not speak of before was nobody's to move.
+        let is_unspoken = matches!(pictures.last.get(&field.path), Remembered::Unset);
+        if is_unspoken || (is_new && field.mover == Mover::Unknown) {
+            field.mover = Mover::You;
+        }
     }
     if fields.is_empty() {
         changes.unchanged.insert(id.clone());
@@ -65,7 +72,7 @@ pub(super) fn orphans(look: &Look<'_>, changes: &mut Changes) {
             continue;
         }
         let reason = match inner.kind {
-            InnerKind::Grant => "not in the file",
+            InnerKind::Grant | InnerKind::Login => "not in the file",
             InnerKind::Role | InnerKind::Database | InnerKind::Schema | InnerKind::Extension => {
                 "not in the file; it may hold data"
             }

@@ -11,6 +11,7 @@ mod effect;
 mod files;
 mod inner;
 mod network;
+mod recover;
 mod volume;
 
 pub use between::{Difference, How, between};
@@ -19,6 +20,7 @@ pub use change::{
 };
 pub use container::job_digest;
 pub use effect::{Effect, effect, is_updated};
+pub use recover::{Recovered, recover};
 
 use std::collections::{BTreeMap, BTreeSet};
 

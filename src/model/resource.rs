@@ -50,18 +50,20 @@ pub enum InnerKind {
     Extension,
     /// The privileges one role has on one object.
     Grant,
+    /// Who may not log in any more, now that whoever uses the service has gone over to another login.
+    Login,
 }
 
 impl InnerKind {
     /// All kinds, in order.
-    pub const ALL: [Self; 5] =
-        [Self::Role, Self::Database, Self::Schema, Self::Extension, Self::Grant];
+    pub const ALL: [Self; 6] =
+        [Self::Role, Self::Database, Self::Schema, Self::Extension, Self::Grant, Self::Login];
 
     /// Returns whether removing it takes data with it.
     pub fn holds_data(self) -> bool {
         match self {
             Self::Database | Self::Schema => true,
-            Self::Role | Self::Extension | Self::Grant => false,
+            Self::Role | Self::Login | Self::Extension | Self::Grant => false,
         }
     }
 
@@ -73,6 +75,7 @@ impl InnerKind {
             Self::Schema => "schema",
             Self::Extension => "extension",
             Self::Grant => "grant",
+            Self::Login => "login",
         }
     }
 }

@@ -5,10 +5,14 @@
 
 use std::{collections::BTreeMap, fmt};
 
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD},
+};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-use super::{Part, SecretName, Text, digest::hex};
+use super::{Encoding, Part, SecretName, Text, digest::hex};
 
 /// Bytes that must not be shown: a secret, or a live value of which nobody knows what it is.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,6 +63,9 @@ impl Fingerprint {
 pub struct Keyring {
     key: Option<Sensitive>,
     values: BTreeMap<SecretName, Sensitive>,
+    turns: BTreeMap<SecretName, u32>,
+    /// What is struck out of texts, the longest first.
+    struck: Vec<Sensitive>,
 }
 
 impl fmt::Debug for Keyring {
@@ -70,7 +77,30 @@ impl fmt::Debug for Keyring {
 impl Keyring {
     /// Makes a keyring; without a `key` nothing can be fingerprinted.
     pub fn new(key: Option<Sensitive>, values: BTreeMap<SecretName, Sensitive>) -> Self {
-        Self { key, values }
+        let known: Vec<Sensitive> = values.values().cloned().collect();
+        Self { key, values, turns: BTreeMap::new(), struck: Vec::new() }.knowing(known)
+    }
+
+    /// Adds how often each secret has changed; see [`turns`](Self::turns).
+    #[must_use]
+    pub fn with_turns(self, turns: BTreeMap<SecretName, u32>) -> Self {
+        Self { turns, ..self }
+    }
+
+    /// Adds values that are not in use and must not be shown either.
+    #[must_use]
+    pub fn knowing(mut self, values: impl IntoIterator<Item = Sensitive>) -> Self {
+        let long = values.into_iter().filter(|value| value.expose().len() >= SHORTEST);
+        self.struck.extend(long.flat_map(|value| forms(value.expose())).map(Sensitive));
+        self.struck.sort_by(|a, b| b.0.len().cmp(&a.0.len()).then_with(|| a.cmp(b)));
+        self.struck.dedup();
+        self
+    }
+
+    /// Returns how often a secret has changed. What is set up twice so that two values are valid for a
+    /// while takes one of them at each turn.
+    pub fn turns(&self) -> &BTreeMap<SecretName, u32> {
+        &self.turns
     }
 
     /// Returns whether there is a key, that is, a vault.
@@ -117,21 +147,39 @@ impl Keyring {
         self.fingerprint(self.reveal(text)?.expose())
     }
 
-    /// Returns `text` with every known secret of eight or more characters struck out. Shorter ones
-    /// would strike out ordinary words.
+    /// Returns `text` with every known secret of eight or more characters struck out, as it is and in
+    /// every encoding in which it is delivered or in which programs show it. Shorter ones would strike out
+    /// ordinary words.
     pub fn scrub(&self, text: &str) -> String {
-        self.values
-            .values()
-            .map(Sensitive::expose)
-            .filter(|value| value.len() >= 8)
-            .fold(text.to_owned(), |text, value| text.replace(value, "(secret)"))
+        let mut text = text.to_owned();
+        for shown in &self.struck {
+            if text.contains(&shown.0) {
+                text = text.replace(&shown.0, "(secret)");
+            }
+        }
+        text
     }
+}
+
+/// Secrets below so many characters are not struck out.
+const SHORTEST: usize = 8;
+
+/// Returns what a secret can look like in the output of a program.
+fn forms(value: &str) -> Vec<String> {
+    let mut forms = vec![value.to_owned()];
+    forms.extend(
+        [Encoding::Url, Encoding::Quoted].map(|encoding| encoding.apply(value).into_owned()),
+    );
+    let json = serde_json::Value::from(value).to_string();
+    forms.push(json[1..json.len() - 1].to_owned());
+    forms.extend([STANDARD.encode(value), STANDARD_NO_PAD.encode(value)]);
+    forms.extend([URL_SAFE.encode(value), URL_SAFE_NO_PAD.encode(value)]);
+    forms
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Encoding;
 
     fn keyring() -> Keyring {
         let name = SecretName::new("db").unwrap();
@@ -153,5 +201,7 @@ mod tests {
     #[test]
     fn scrubbing_strikes_known_secrets() {
         assert_eq!(keyring().scrub("login p@ss/word failed"), "login (secret) failed");
+        let shown = "pg://u:p%40ss%2Fword@db, cEBzcy93b3Jk";
+        assert_eq!(keyring().scrub(shown), "pg://u:(secret)@db, (secret)");
     }
 }

@@ -24,7 +24,9 @@ impl Planner<'_> {
                     }
                     (Verb::Remove, "would delete the volume with all that is in it", false)
                 }
-                (Action::Remove, ResourceId::Inner(inner)) if inner.kind != InnerKind::Grant => {
+                (Action::Remove, ResourceId::Inner(inner))
+                    if !matches!(inner.kind, InnerKind::Grant | InnerKind::Login) =>
+                {
                     (Verb::Remove, "would drop it with all that is in it", false)
                 }
                 (Action::Change(Effect::DataAtRisk), ResourceId::Volume(_)) => {

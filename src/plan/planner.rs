@@ -285,7 +285,8 @@ impl<'a> Planner<'a> {
                 let signalled = self.drafts.push(id, Role::Act, op, "to load them", last);
                 self.drafts.on_failure(signalled, back.into_iter().collect());
             }
-            Reload::Restart => {
+            Reload::RestartFor(_) if change.action == Action::Change(Effect::InPlace) => {}
+            Reload::Restart | Reload::RestartFor(_) => {
                 let op = Op::Restart(target(seen));
                 let restarted = self.drafts.push(id, Role::Disturb, op, "to load them", last);
                 let ready = container::await_ready(target(seen), container);

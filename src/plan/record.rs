@@ -60,12 +60,20 @@ pub(super) fn intent(
         }
         Release::Change { .. } | Release::Policy(_) => None,
     }));
+    let is_in_place = |id: &ResourceId| {
+        changes.get(id).is_some_and(|change| change.action == Action::Change(Effect::InPlace))
+    };
     for step in steps {
         match &step.op {
             Op::Start(_) | Op::Restart(_) => {
                 if matches!(step.group, ResourceId::Container(_)) {
                     record.unready.insert(step.group.clone());
                 }
+            }
+            // What nobody has to load counts as loaded before it is there: a crash in between must not
+            // end in a restart.
+            Op::SwitchFiles { digest, .. } if is_in_place(&step.group) => {
+                record.loaded.insert(step.group.clone(), digest.clone());
             }
             Op::SwitchFiles { .. } | Op::Signal { .. } => {
                 record.loaded.remove(&step.group);
@@ -171,8 +179,11 @@ pub fn record_after(desired: &Desired, plan: &Plan, done: &Done, keyring: &Keyri
             }
             Resource::Files(files) => {
                 let reader = ResourceId::Container(files.container.clone());
+                // What another vault named is still called so.
+                let keeps = plan.changes.unchanged.contains(id) && record.loaded.contains_key(id);
                 if let Some(digest) = files.digest(keyring)
                     && !failed.contains(&reader)
+                    && !keeps
                 {
                     record.loaded.insert(id.clone(), digest.as_str().to_owned());
                 }

@@ -1,7 +1,8 @@
 //! What came of an apply, as people read it.
 
 use crate::{
-    controller::{Report, Returned},
+    controller::{Report, Returned, Rotation},
+    model::SecretName,
     plan::{Applied, Failure, Op, Outcome, Plan, Step},
 };
 
@@ -78,6 +79,7 @@ pub fn outcome(report: &Report, exit: u8, style: Style) -> String {
     for (id, why) in &report.rest.blocked {
         out += &format!("! {id}   blocked: {}\n", clean(why));
     }
+    out += &rotated(&report.rotation, report.rest.steps.is_empty(), style);
     if ending == Ending::Nothing {
         let looked_at = count(report.rest.changes.looked_at(), "resource");
         return out + &format!("{} · {looked_at} · nothing to do\n", report.rest.title);
@@ -127,6 +129,32 @@ fn returned_to(report: &Report, style: Style) -> String {
             }
         },
     }
+}
+
+/// Returns what became of new values of secrets.
+fn rotated(rotation: &Rotation, is_settled: bool, style: Style) -> String {
+    let Rotation { settled, returned, pending } = rotation;
+    let names =
+        |names: &[SecretName]| names.iter().map(SecretName::as_str).collect::<Vec<_>>().join(", ");
+    let mut out = String::new();
+    if !settled.is_empty() {
+        let names = names(settled);
+        out +=
+            &format!("New values everywhere, and the old ones are not valid any more: {names}\n");
+    }
+    if !returned.is_empty() {
+        let word = style.paint(Tone::Risk, "RETURNED");
+        let rest =
+            if is_settled { "" } else { "; the next apply brings them back where they are not" };
+        let names = names(returned);
+        out += &format!("{word}: new values did not work; the old ones stay{rest}: {names}\n");
+    }
+    if !pending.is_empty() {
+        let names = names(pending);
+        out +=
+            &format!("New values that are not everywhere yet; the next apply goes on: {names}\n");
+    }
+    out
 }
 
 fn counts(report: &Report, ending: Ending, style: Style) -> String {

@@ -2,10 +2,12 @@
 //!
 //! The checks of this room and `desired` ask here, so that both go by the same answers.
 
+use std::collections::BTreeMap;
+
 use super::{GATEWAY, RouteName, Service, SourceWord, Spec, external};
 use crate::{
-    catalog::{Context, ImageSource, Kind},
-    model::{Origin, ServiceName, Text},
+    catalog::{Context, ImageSource, Kind, NO_TURNS},
+    model::{Origin, SecretName, ServiceName, Text},
 };
 
 impl Service {
@@ -116,14 +118,22 @@ impl Spec {
             https_port: self.https_port(),
             certificate: None,
             port: service.port(),
+            turns: NO_TURNS,
         }
     }
 
-    /// Returns what a service offers to others.
-    pub fn offers(&self, name: &ServiceName, service: &Service) -> Vec<(&'static str, Text)> {
+    /// Returns what a service offers to others, after its secrets have changed so often.
+    pub fn offers(
+        &self,
+        name: &ServiceName,
+        service: &Service,
+        turns: &BTreeMap<SecretName, u32>,
+    ) -> Vec<(&'static str, Text)> {
         match &service.settings.url {
             Some(url) if service.is_external() => external::offers(&url.value),
-            Some(_) | None => service.options.offers(&self.context(name, service)),
+            Some(_) | None => {
+                service.options.offers(&Context { turns, ..self.context(name, service) })
+            }
         }
     }
 }

@@ -27,7 +27,7 @@ pub use schema::schema;
 pub(crate) use service::GATEWAY;
 pub use settings::{
     Build, BuildTable, Gateway, Health, IgnoreRule, Images, LimitSettings, Project, SecretRule,
-    SecretSource, Settings, SourceWord, Variable,
+    SecretSource, Settings, SourceWord, Variable, Vault,
 };
 pub use template::{InvalidReference, Reference, Template, TemplatePart};
 pub use value::{
@@ -75,6 +75,8 @@ pub struct Spec {
     pub process: BTreeMap<String, String>,
     /// Rules for secrets that are declared; others are generated.
     pub secrets: BTreeMap<SecretName, SecretRule>,
+    /// Whom the file with the secrets is encrypted to.
+    pub vault: Vault,
     /// What is not compared.
     pub ignore: Vec<IgnoreRule>,
     /// What is never to run, always to be had, and how much may change at once.

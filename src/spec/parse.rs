@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     Domain, Gateway, IgnoreRule, Images, Overridden, PolicyRule, Project, SecretRule, Source, Spec,
-    Variable, check, overlay, service::Services, variable,
+    Variable, Vault, check, overlay, service::Services, variable,
 };
 use crate::model::{
     Diagnostic, Instance, Origin, ProjectName, SecretName, Severity, VariableName,
@@ -34,13 +34,14 @@ pub struct Parsed {
 }
 
 /// The keys of a file.
-pub(super) const KEYS: [&str; 11] = [
+pub(super) const KEYS: [&str; 12] = [
     "project",
     "services",
     "gateway",
     "images",
     "variables",
     "secrets",
+    "vault",
     "ignore",
     "policy",
     "environments",
@@ -111,6 +112,7 @@ fn read(input: &Input, problems: &mut Vec<Diagnostic>) -> Option<Spec> {
         variables: values,
         secrets: optional::<BTreeMap<SecretName, SecretRule>>(&root, "secrets", problems)
             .unwrap_or_default(),
+        vault: table(&root, "vault", Vault::decode_keys, problems)?,
         ignore: optional::<Vec<IgnoreRule>>(&root, "ignore", problems).unwrap_or_default(),
         policies: optional::<Vec<PolicyRule>>(&root, "policy", problems).unwrap_or_default(),
         refuse_over: project.and_then(|project| project.refuse_over),

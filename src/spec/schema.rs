@@ -6,7 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    Gateway, IgnoreRule, Images, PolicyRule, Project, SecretRule, Settings, Variable,
+    Gateway, IgnoreRule, Images, PolicyRule, Project, SecretRule, Settings, Variable, Vault,
     service::choosable, template::RESERVED,
 };
 use crate::{
@@ -73,6 +73,7 @@ fn root(need: Need) -> Value {
             "images": named("images", Images::keys()),
             "variables": map(&table(Variable::keys(), need)),
             "secrets": map(&table(SecretRule::keys(), need)),
+            "vault": named("vault", Vault::keys()),
             "ignore": { "type": "array", "items": table(IgnoreRule::keys(), Need::Whole) },
             "policy": { "type": "array", "items": table(PolicyRule::keys(), Need::Whole) },
             "engine": {

@@ -280,6 +280,14 @@ table! {
 }
 
 table! {
+    /// `[vault]`
+    pub struct Vault {
+        /// To whom the file with the secrets is encrypted: age recipients, such as "age1…". Default: nobody, and it is not encrypted.
+        pub recipients: Vec<Sourced<String>>,
+    }
+}
+
+table! {
     /// `[[ignore]]`
     pub struct IgnoreRule {
         /// The service.

@@ -279,6 +279,51 @@ fn a_secret_comes_from_the_input_and_is_never_shown() {
 }
 
 #[test]
+fn an_encrypted_vault_opens_with_its_identity_only() {
+    const RECIPIENT: &str = "age17sn4nxq7ctal9wjr6he04adtjym0dj9rrgz9kvcgep0tnrdvjq6syl66dn";
+    const IDENTITY: &str =
+        "AGE-SECRET-KEY-19UT2FWQ02ZSAUCP97W2LLJG25PGQJRYNQHMC6GT3MKU7VQTUU3VQSH4J9J";
+    let vault = format!("\n[vault]\nrecipients = [\"{RECIPIENT}\"]\n");
+    let folder = with(&format!("{SHOP}{vault}"));
+    let key = folder.path().join("key");
+    fs::write(&key, IDENTITY).unwrap();
+    let call = |words: &str, identity: Option<&Path>| {
+        let mut command = nself(folder.path());
+        command.args(words.split(' ')).write_stdin("hunter2-hunter2\n");
+        command.envs(identity.map(|path| ("NSELF_AGE_KEY_FILE", path)));
+        let output = command.output().unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.code().unwrap(), String::from_utf8(said).unwrap())
+    };
+    assert_eq!(call("secret set token", None).0, 0);
+    let files = || {
+        let files = fs::read_dir(folder.path().join(".nself")).unwrap();
+        let mut names: Vec<_> =
+            files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(files(), [".gitignore", "lock", "secrets.toml.age"]);
+    for words in ["secret list", "secret set token", "secret encrypt"] {
+        let (code, said) = call(words, None);
+        assert!(code == 3 && said.contains("NSELF_AGE_KEY_FILE"), "{words}: {said}");
+        let (code, said) = call(words, Some(Path::new("none")));
+        assert!(code == 3 && said.contains("no such file"), "{words}: {said}");
+    }
+    let (code, said) = call("secret list", Some(&key));
+    assert!(code == 0 && said.starts_with("token  #"), "{said}");
+    // What needs no secret can be done without.
+    assert_eq!(call("check", None).0, 0);
+    assert_eq!(call("secret decrypt", Some(&key)).0, 3);
+    fs::write(folder.path().join("nself.toml"), SHOP).unwrap();
+    let (code, said) = call("secret set another", Some(&key));
+    assert!(code == 3 && said.contains("nself secret decrypt"), "{said}");
+    assert_eq!(call("secret decrypt", Some(&key)).0, 0);
+    assert_eq!(files(), [".gitignore", "lock", "secrets.toml"]);
+    assert!(call("secret list", None).1.starts_with("token  #"));
+}
+
+#[test]
 fn colour_is_as_asked_for() {
     let folder = empty();
     let plan = |words: &str, key: &str| {

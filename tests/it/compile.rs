@@ -32,6 +32,35 @@ fn compiled_configurations() {
     });
 }
 
+#[test]
+fn a_login_is_closed_after_everybody_has_gone_over() {
+    let text = "[project]\nname = \"shop\"\n[services.postgres]\n[services.redis]\n\
+                [services.api]\nimage = \"a:1\"\nenv = { A = \"${postgres.url}\", B = \"${redis.url}\" }\n\
+                [services.web]\nimage = \"a:1\"\nenv = { A = \"${secret.redis_password}\" }\n\
+                [services.job]\nkind = \"job\"\nimage = \"a:1\"\nneeds = [\"postgres\"]\n";
+    let main = Source { name: "nself.toml".into(), bytes: text.as_bytes().to_vec() };
+    let input = Input { main, overlay: None, environment: None, process: BTreeMap::new() };
+    let spec = parse(&input).unwrap().spec;
+    let names = ["postgres_shop_password", "redis_password", "postgres_password"];
+    for turn in 0..4 {
+        let turns = names.map(|name| (name.parse().unwrap(), turn)).into();
+        let facts = Facts { turns, ..facts(&spec) };
+        let Compiled { desired, .. } = desired::compile(&spec, &facts).unwrap();
+        assert_eq!(desired::check(&desired), []);
+        let order: Vec<String> = desired.order().unwrap().iter().map(ToString::to_string).collect();
+        let place = |id: &str| order.iter().position(|other| other == id);
+        for (login, users) in [
+            ("postgres/login/shop", ["container/shop-api", "container/shop-job"]),
+            ("redis/login/default", ["container/shop-api", "container/shop-web"]),
+        ] {
+            assert_eq!(place(login).is_some(), turn > 0);
+            for user in users {
+                assert!(turn == 0 || place(user) < place(login), "{user} {login} {order:?}");
+            }
+        }
+    }
+}
+
 /// Returns the world as these tests see it: every folder can be read but `services/missing`, and it is
 /// the 23rd of November 2026.
 pub(crate) fn facts(spec: &Spec) -> Facts {

@@ -78,6 +78,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("toml", &["spec", "secret"]),
     ("clap", &["cli"]),
     ("rusqlite", &["history"]),
+    ("age", &["secret"]),
     ("indicatif", &["cli"]),
 ];
 
@@ -125,7 +126,14 @@ fn libraries_stay_in_their_rooms() {
     for (place, text) in sources() {
         for (library, homes) in LIBRARIES {
             let at_home = homes.iter().any(|home| place.starts_with(home));
-            let named = code(&text).any(|line| line.contains(&format!("{library}::")));
+            let path = format!("{library}::");
+            let is_named = |line: &str| {
+                line.match_indices(&path).any(|(start, _)| {
+                    let before = line[..start].chars().next_back();
+                    !before.is_some_and(|c| c.is_alphanumeric() || c == '_')
+                })
+            };
+            let named = code(&text).any(is_named);
             if named && !at_home {
                 wrong.push(format!("{place}: names {library}"));
             }

@@ -1,7 +1,7 @@
 //! What can be wrong with the options of a Postgres.
 
 use super::{
-    ADMIN, Options, OWN_DATABASES, Role,
+    ADMIN, LONGEST_NAME, Options, OWN_DATABASES, Role,
     extension::{self, Carrier},
     main_database, sql,
 };
@@ -20,9 +20,6 @@ const RESERVED_SETTINGS: &[(&str, &str)] = &[
     ("port", "the port is 5432"),
     ("unix_socket_directories", "nself looks inside through the socket"),
 ];
-
-/// The longest name that Postgres does not silently cut.
-const LONGEST_NAME: usize = 63;
 
 /// Returns what is wrong with the options.
 pub fn check(options: &Options, context: &Context<'_>) -> Vec<Diagnostic> {

@@ -18,7 +18,7 @@ pub(super) fn verifier(password: &str, role: &str) -> String {
 }
 
 /// Returns whether `verifier` was made from `password`. An MD5 hash never counts: it is to be replaced.
-pub fn verifies(password: &str, verifier: &str) -> bool {
+pub(in crate::catalog) fn verifies(password: &str, verifier: &str) -> bool {
     let parts = || {
         let (head, _) = verifier.strip_prefix("SCRAM-SHA-256$")?.split_once('$')?;
         let (iterations, salt) = head.split_once(':')?;

@@ -27,6 +27,10 @@ pub(super) const BYPASSRLS: &str = "bypassrls";
 pub(super) const CONNECTION_LIMIT: &str = "connection_limit";
 pub(super) const MEMBER_OF: &str = "member_of";
 pub(super) const PASSWORD: &str = "password";
+/// The role that it takes on whenever it logs in.
+pub(super) const ACTS_AS: &str = "acts_as";
+/// Of two roles that take turns, the one that cannot log in.
+pub(super) const CLOSED: &str = "closed";
 /// The role that owns a database or schema.
 pub(super) const OWNER: &str = "owner";
 /// The privileges of a grant, as a sorted JSON list.
@@ -82,6 +86,13 @@ impl Target {
         }
     }
 }
+
+/// Returns the role that takes turns with `main`.
+pub(super) fn second(main: &str) -> String {
+    format!("{main}{SECOND}")
+}
+
+const SECOND: &str = "_b";
 
 /// Returns the canonical text of a list of names.
 pub(super) fn list(names: &[String]) -> String {
@@ -160,8 +171,14 @@ fn query(kind: InnerKind, place: Option<&str>, wanted: &[&Inner]) -> String {
              '{REPLICATION}', r.rolreplication, '{BYPASSRLS}', r.rolbypassrls, \
              '{CONNECTION_LIMIT}', r.rolconnlimit, '{PASSWORD}', r.rolpassword, \
              '{MEMBER_OF}', array(SELECT g.rolname::text FROM pg_auth_members m \
-             JOIN pg_roles g ON g.oid = m.roleid WHERE m.member = r.oid)))) \
+             JOIN pg_roles g ON g.oid = m.roleid WHERE m.member = r.oid), \
+             '{ACTS_AS}', (SELECT substr(c.setting, 6) FROM pg_db_role_setting s, unnest(s.setconfig) c(setting) \
+             WHERE s.setrole = r.oid AND s.setdatabase = 0 AND c.setting LIKE 'role=%')))) \
              FROM {wanted} JOIN pg_authid r ON r.rolname = w.name;"
+        ),
+        InnerKind::Login => format!(
+            "{head}'{CLOSED}', (SELECT string_agg(r.rolname::text, ' ' ORDER BY r.rolname) FROM pg_roles r \
+             WHERE r.rolname IN (w.name, w.name || '{SECOND}') AND NOT r.rolcanlogin)))) FROM {wanted};"
         ),
         InnerKind::Database => format!(
             "{head}'{OWNER}', pg_get_userbyid(d.datdba)))) \
@@ -272,6 +289,11 @@ pub(in crate::catalog) fn ensure(
                 get(PRIVILEGES).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
             change_grant(&mut script, inner, &words);
         }
+        InnerKind::Login => {
+            if let Some(closed) = get(CLOSED) {
+                close_login(&mut script, closed);
+            }
+        }
     }
     script.statement(role, database)
 }
@@ -303,12 +325,19 @@ fn ensure_role<'a>(
         clauses.push_str(" CONNECTION LIMIT ");
         clauses.push_str(&limit.to_string());
     }
-    // A role that is not given a password has none.
-    clauses.push_str(" PASSWORD ");
-    clauses.push_str(&get(PASSWORD).map_or("NULL".to_owned(), |password| {
-        literal(&scram::verifier(password, &inner.name))
-    }));
-    script.line(&format!("ALTER ROLE {name}{clauses};"));
+    match (get(PASSWORD), get(LOGIN)) {
+        (Some(password), _) => {
+            clauses.push_str(" PASSWORD ");
+            clauses.push_str(&literal(&scram::verifier(password, &inner.name)));
+        }
+        // A role that is not given a password has none.
+        (None, Some(_)) => clauses.push_str(" PASSWORD NULL"),
+        // How it logs in is another one's to say.
+        (None, None) => {}
+    }
+    if !clauses.is_empty() {
+        script.line(&format!("ALTER ROLE {name}{clauses};"));
+    }
     if let Some(groups) = get(MEMBER_OF) {
         let groups: Vec<String> = serde_json::from_str(groups).unwrap_or_default();
         for group in &groups {
@@ -331,7 +360,23 @@ fn ensure_role<'a>(
             literal(&inner.name)
         ));
     }
+    if let Some(owner) = get(ACTS_AS) {
+        script.line(&format!("ALTER ROLE {name} SET role = {};", literal(owner)));
+    }
     script.line("COMMIT;");
+}
+
+/// Takes a role's login away, and ends what it still does. One that is not there needs nothing.
+fn close_login(script: &mut Script, role: &str) {
+    let (name, text) = (identifier(role), literal(role));
+    let close = literal(&format!("ALTER ROLE {name} NOLOGIN PASSWORD NULL"));
+    script.line(&format!(
+        "SELECT {close} WHERE EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = {text}) \\gexec"
+    ));
+    script.line(&format!(
+        "SELECT count(pg_catalog.pg_terminate_backend(pid)) AS ended FROM pg_catalog.pg_stat_activity \
+         WHERE usename = {text} \\gset"
+    ));
 }
 
 /// Gives a role exactly `words` on the object of the grant.
@@ -359,6 +404,8 @@ pub(in crate::catalog) fn remove(role: &str, database: &str, inner: &Inner) -> S
         InnerKind::Schema => format!("DROP SCHEMA IF EXISTS {name};"),
         InnerKind::Extension => format!("DROP EXTENSION IF EXISTS {name};"),
         InnerKind::Grant => revocation(&inner.name),
+        // It says something of a role, and goes with what is said.
+        InnerKind::Login => String::new(),
     };
     match &inner.database {
         None => script.line(&statement),

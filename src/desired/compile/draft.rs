@@ -1,10 +1,10 @@
 //! A desired state while it is put together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     desired::{Desired, Facts, Field, Network, Path, Resource},
-    model::{Diagnostic, Origin, ResourceId, ServiceName, Text},
+    model::{Diagnostic, InnerKind, Origin, ResourceId, SecretName, ServiceName, Text},
     spec::{Reference, Service, Spec, Template, TemplatePart},
 };
 
@@ -22,6 +22,8 @@ pub(super) struct Draft<'a> {
 struct Drawn {
     containers: Vec<ResourceId>,
     ready: Vec<ResourceId>,
+    /// Logins that are closed once everybody has gone over to others.
+    closing: Vec<ResourceId>,
 }
 
 impl<'a> Draft<'a> {
@@ -71,7 +73,11 @@ impl<'a> Draft<'a> {
 
     /// Notes something inside a service.
     pub(super) fn drew_inner(&mut self, service: &ServiceName, id: ResourceId) {
-        self.drawn.entry(service.clone()).or_default().ready.push(id);
+        let drawn = self.drawn.entry(service.clone()).or_default();
+        match &id {
+            ResourceId::Inner(inner) if inner.kind == InnerKind::Login => drawn.closing.push(id),
+            _ => drawn.ready.push(id),
+        }
     }
 
     /// Adds the network, and the order that needs and references ask for.
@@ -100,6 +106,52 @@ impl<'a> Draft<'a> {
                 }
             }
         }
+        self.close_logins();
+    }
+
+    /// Makes the closing of a login the last of all: after whatever knows a secret of its service, or
+    /// needs the service.
+    fn close_logins(&mut self) {
+        let closing: Vec<_> = self
+            .drawn
+            .iter()
+            .filter(|(_, drawn)| !drawn.closing.is_empty())
+            .map(|(name, drawn)| (name.clone(), drawn.closing.clone()))
+            .collect();
+        for (service, logins) in closing {
+            let is_own = |resource: &Resource| match resource {
+                Resource::Inner(inner) => inner.id.service == service,
+                Resource::Container(container) => container.service == service,
+                Resource::Files(files) => self
+                    .desired
+                    .container(&files.container)
+                    .is_some_and(|container| container.service == service),
+                Resource::Image(_) | Resource::Network(_) | Resource::Volume(_) => false,
+            };
+            let resources = &self.desired.resources;
+            let own = resources.values().filter(|resource| is_own(resource));
+            let secrets: BTreeSet<&SecretName> =
+                own.flat_map(Resource::texts).flat_map(|(_, text)| text.secrets()).collect();
+            let needing = self.spec.services.iter().filter(|(name, service_of)| {
+                **name != service && needs(service_of).any(|need| *need == service)
+            });
+            let needing = needing.filter_map(|(name, _)| self.drawn.get(name));
+            let mut firsts: BTreeSet<ResourceId> =
+                needing.flat_map(|drawn| drawn.containers.clone()).collect();
+            firsts.extend(
+                resources
+                    .iter()
+                    .filter(|(_, resource)| !is_own(resource))
+                    .filter(|(_, resource)| {
+                        let mut all = resource.secrets();
+                        all.any(|name| secrets.contains(name))
+                    })
+                    .map(|(id, _)| id.clone()),
+            );
+            for (login, first) in logins.iter().flat_map(|l| firsts.iter().map(move |f| (l, f))) {
+                self.order(login, first, "until everybody has gone over to the other login");
+            }
+        }
     }
 
     /// Puts what other services offer into a template.
@@ -112,7 +164,11 @@ impl<'a> Draft<'a> {
                     text.push(Text::secret(name.clone()));
                 }
                 TemplatePart::Reference(Reference::Offer { service: name, key }, _) => {
-                    let offers = self.spec.services.get(name).map(|s| self.spec.offers(name, s));
+                    let offers = self
+                        .spec
+                        .services
+                        .get(name)
+                        .map(|s| self.spec.offers(name, s, &self.facts.turns));
                     let mut offers = offers.into_iter().flatten();
                     if let Some((_, value)) = offers.find(|(offer, _)| offer == key) {
                         text.push(value);

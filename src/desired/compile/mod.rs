@@ -14,9 +14,10 @@ use std::collections::BTreeMap;
 
 use draft::Draft;
 
-use super::{Desired, Facts, Field, Ignore, Path, Resource, SecretNeed};
+use super::{Desired, Facts, Field, Ignore, Path, SecretNeed};
 use crate::{
-    model::{Diagnostic, Origin, SecretName, Severity, Text, decode::suggest},
+    catalog::Context,
+    model::{Diagnostic, Origin, SecretName, Severity, decode::suggest},
     spec::{Day, IgnoreRule, SecretSource, Spec},
 };
 
@@ -37,7 +38,8 @@ pub fn compile(spec: &Spec, facts: &Facts) -> Result<Compiled, Vec<Diagnostic>> 
     let mut draft = Draft::new(spec, facts);
     for (name, service) in &spec.services {
         if !service.is_external() {
-            service::add(&mut draft, name, service, &spec.context(name, service));
+            let context = Context { turns: &facts.turns, ..spec.context(name, service) };
+            service::add(&mut draft, name, service, &context);
         }
     }
     gateway::add(&mut draft);
@@ -102,7 +104,7 @@ const SECRET_LENGTH: u16 = 40;
 fn secrets(spec: &Spec, desired: &Desired) -> BTreeMap<SecretName, SecretNeed> {
     let mut needs = desired.secrets.clone();
     for (id, resource) in &desired.resources {
-        for (path, text) in texts(resource) {
+        for (path, text) in resource.texts() {
             for name in text.secrets().filter(|name| !desired.secrets.contains_key(name)) {
                 let rule = spec.secrets.get(name);
                 let source = rule.and_then(|rule| rule.source.as_ref());
@@ -121,22 +123,4 @@ fn secrets(spec: &Spec, desired: &Desired) -> BTreeMap<SecretName, SecretNeed> {
         }
     }
     needs
-}
-
-/// Returns the texts of a resource that may have secrets in them, with their paths.
-fn texts(resource: &Resource) -> Vec<(Path, &Text)> {
-    match resource {
-        Resource::Container(container) => {
-            container.env.iter().map(|(key, text)| (Field::Env.key(key), text)).collect()
-        }
-        Resource::Files(files) => {
-            let files = files.files.iter();
-            files.map(|(path, file)| (Field::Content.key(path), &file.content)).collect()
-        }
-        Resource::Inner(inner) => {
-            let attributes = inner.spec.attributes.iter();
-            attributes.map(|(key, text)| (Field::Attribute.key(key), text)).collect()
-        }
-        Resource::Image(_) | Resource::Network(_) | Resource::Volume(_) => Vec::new(),
-    }
 }

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    catalog::InnerDriver,
     desired::{Field, Fields, Path},
     engine::Holder,
     model::{Inner, Instance, ResourceId},
@@ -195,7 +194,7 @@ impl World {
             let id = ResourceId::Files(files.container.clone());
             observed.files.insert(id, SeenFiles { current: volume.current.clone(), files: all });
         }
-        for (name, (InnerDriver::Postgres { .. }, wanted)) in request.inner_by_container() {
+        for (name, (_, wanted)) in request.inner_by_container() {
             let state = match self.find(name) {
                 Some(container) if container.seen.state == State::Running => {
                     let wanted = wanted.iter().map(|inner| &inner.id);

@@ -17,7 +17,8 @@ pub use history::{between, generation, history, verified};
 pub use lock::lock;
 pub use plan::{drift, plan};
 pub use rest::{
-    EngineVersion, check, explain, failure, graph, init, log, secrets, status, urls, version,
+    EngineVersion, SecretJson, check, explain, failure, graph, init, log, recovered, secrets,
+    status, urls, version,
 };
 pub use run::{applied, event};
 pub use schema::{OUTPUTS, Output};

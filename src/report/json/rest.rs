@@ -1,10 +1,13 @@
 //! States, addresses, origins, secrets, mistakes: what single commands print as JSON.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::FORMAT_VERSION;
 use crate::{
+    controller::Recovery,
     desired::{Desired, Explained},
     model::{Diagnostic, Severity},
     plan::Plan,
@@ -244,17 +247,53 @@ pub(super) struct SecretsJson<'a> {
 }
 
 /// A secret.
-#[derive(Serialize, JsonSchema)]
-struct SecretJson<'a> {
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct SecretJson<'a> {
     /// Its name.
-    name: &'a str,
+    pub name: &'a str,
     /// The beginning of its keyed fingerprint.
-    fingerprint: &'a str,
+    pub fingerprint: &'a str,
+    /// Since when it has this value; `null` where that is not known.
+    pub since: Option<String>,
+    /// How it came: `generated`, `given`, `rotated` and so on; empty where that is not known.
+    pub how: &'a str,
+    /// The beginning of the fingerprint of the value that the next apply brings.
+    pub pending: Option<&'a str>,
+    /// How many earlier values are kept.
+    pub earlier: usize,
+    /// The addresses of what refers to it.
+    pub used_by: Vec<String>,
 }
 
-/// Returns secrets: pairs of a name and a short fingerprint.
-pub fn secrets<'a>(secrets: impl Iterator<Item = (&'a str, &'a str)>) -> String {
-    let secrets = secrets.map(|(name, fingerprint)| SecretJson { name, fingerprint }).collect();
+/// What was read back into the vault.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct RecoveredJson {
+    /// The version of this shape.
+    format_version: &'static str,
+    /// Secrets that were found.
+    recovered: Vec<String>,
+    /// Secrets that were not.
+    lost: Vec<String>,
+    /// Secrets of which another value stands somewhere, with the addresses.
+    differing: BTreeMap<String, Vec<String>>,
+}
+
+/// Returns what was read back into the vault.
+pub fn recovered(recovery: &Recovery) -> String {
+    let Recovery { found, lost, differing } = recovery;
+    let differing = differing
+        .iter()
+        .map(|(name, ids)| (name.to_string(), ids.iter().map(ToString::to_string).collect()));
+    super::text(&RecoveredJson {
+        format_version: FORMAT_VERSION,
+        recovered: found.iter().map(ToString::to_string).collect(),
+        lost: lost.iter().map(|(name, _)| name.to_string()).collect(),
+        differing: differing.collect(),
+    })
+}
+
+/// Returns secrets.
+pub fn secrets(secrets: Vec<SecretJson<'_>>) -> String {
     super::text(&SecretsJson { format_version: FORMAT_VERSION, secrets })
 }
 

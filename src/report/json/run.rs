@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::FORMAT_VERSION;
 use crate::{
     controller::{Report, Returned},
+    model::SecretName,
     plan::{Event, Failure, Plan},
     report::{Ending, ending, step},
 };
@@ -103,6 +104,12 @@ struct EndedJson<'a> {
     held: Vec<String>,
     /// Where to click.
     urls: Vec<&'a str>,
+    /// Secrets whose new values are everywhere.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    rotated: Vec<&'a str>,
+    /// Secrets whose new values did not work: the old ones stay.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unrotated: Vec<&'a str>,
     /// What became of going back, where that was asked for and something failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     returned: Option<ReturnedJson<'a>>,
@@ -195,6 +202,8 @@ pub fn applied(report: &Report, exit: u8) -> String {
         skipped,
         held: report.rest.held.iter().map(|held| held.release.to_string()).collect(),
         urls: report.desired.urls.iter().map(|url| url.url.as_str()).collect(),
+        rotated: report.rotation.settled.iter().map(SecretName::as_str).collect(),
+        unrotated: report.rotation.returned.iter().map(SecretName::as_str).collect(),
         returned: report.returned.as_ref().map(ReturnedJson::of),
         remarks: &report.remarks,
         exit,

@@ -8,8 +8,8 @@ use super::{
     lock::LockJson,
     plan::{DriftJson, PlanJson},
     rest::{
-        CheckJson, ErrorJson, ExplainJson, GraphJson, InitJson, LogJson, SecretsJson, StatusJson,
-        UrlsJson, VersionJson,
+        CheckJson, ErrorJson, ExplainJson, GraphJson, InitJson, LogJson, RecoveredJson,
+        SecretsJson, StatusJson, UrlsJson, VersionJson,
     },
     run::EventLine,
 };
@@ -40,6 +40,7 @@ pub const OUTPUTS: &[Output] = &[
     output::<GraphJson<'_>>("graph", "nself graph --json"),
     output::<ExplainJson<'_>>("explain", "nself explain --json"),
     output::<SecretsJson<'_>>("secrets", "nself secret list --json"),
+    output::<RecoveredJson>("secret-recover", "nself secret recover --json"),
     output::<LogJson<'_>>("log", "nself logs --json: each line"),
     output::<VersionJson<'_>>("version", "nself version --json"),
     output::<InitJson<'_>>("init", "nself init --json"),

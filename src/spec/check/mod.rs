@@ -24,6 +24,15 @@ pub(super) fn check(spec: &Spec, broken: &BTreeSet<ServiceName>, problems: &mut 
     ignore(spec, broken, problems);
     secrets(spec, broken, problems);
     policy::check(spec, broken, problems);
+    for recipient in &spec.vault.recipients {
+        if !recipient.value.starts_with("age1") {
+            let message = format!("`{}` is no age recipient", recipient.value);
+            let problem = Diagnostic::error("bad-recipient", message)
+                .at(&recipient.origin, "age1 and 58 more characters")
+                .help("age-keygen -y KEY_FILE shows the recipient of a key");
+            problems.push(problem);
+        }
+    }
 }
 
 fn ignore(spec: &Spec, broken: &BTreeSet<ServiceName>, problems: &mut Vec<Diagnostic>) {
@@ -88,7 +97,7 @@ fn used_secrets(spec: &Spec) -> BTreeSet<SecretName> {
                 used.insert(secret.clone());
             }
         }
-        for (_, text) in spec.offers(name, service) {
+        for (_, text) in spec.offers(name, service, crate::catalog::NO_TURNS) {
             used.extend(text.secrets().cloned());
         }
         let blueprint = service.options.blueprint(&spec.context(name, service));

@@ -63,7 +63,7 @@ fn offered(
     key: &str,
     place: &Origin,
 ) -> Option<Diagnostic> {
-    let offers = spec.offers(name, service);
+    let offers = spec.offers(name, service, crate::catalog::NO_TURNS);
     if offers.iter().any(|(offer, _)| *offer == key) {
         return None;
     }

@@ -95,6 +95,136 @@ impl Canary {
     }
 }
 
+/// Every command, with what it is called with; a new one gets its lines here. What `exec` runs prints what
+/// it likes.
+const COMMANDS: &[&str] = &[
+    "init",
+    "check",
+    "plan",
+    "apply -y",
+    "drift",
+    "drift --exit-code",
+    "status",
+    "logs",
+    "logs web --tail 3",
+    "exec web -- true",
+    "exec web -- false",
+    "urls",
+    "explain web",
+    "explain postgres",
+    "graph",
+    "graph --dot",
+    "secret list",
+    "secret set token",
+    "secret rotate redis",
+    "secret rotate redis --cancel",
+    "secret rotate nothing",
+    "secret recover",
+    "secret encrypt",
+    "secret decrypt",
+    "completion bash",
+    "version",
+    "help secret",
+    "stop web",
+    "start web",
+    "restart web",
+    "destroy -y",
+];
+
+/// Prints its secret wherever a process can: while it is built into nothing, when it is asked whether it is
+/// well, when it fails.
+const LOUD: &str = r#"
+[services.sick]
+build = "sick"
+command = ["sh", "-c", "echo $TOKEN >&2; echo $TOKEN | base64; exec sleep 1000"]
+init = true
+env = { TOKEN = "${secret.token}" }
+health = { command = ["sh", "-c", "echo no $TOKEN; exit 1"], interval = "1s", retries = 1 }
+ready_within = "3s"
+"#;
+
+#[test]
+fn no_command_tells_a_secret() {
+    let stage = Stage::new("loud");
+    let begin = docker(&["info", "--format", "{{.SystemTime}}"]);
+    std::fs::create_dir(stage.folder().join("sick")).unwrap();
+    let dockerfile = format!("FROM {}\nRUN true\n", super::stage::BASE);
+    std::fs::write(stage.folder().join("sick/Dockerfile"), dockerfile).unwrap();
+    let run = |words: &str| {
+        let mut command = assert_cmd::Command::cargo_bin("nself").unwrap();
+        command.current_dir(stage.folder()).env("HOME", stage.folder());
+        command.args(words.split_whitespace()).write_stdin(format!("{TOKEN}\n"));
+        let output = command.output().unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8_lossy(&said).into_owned())
+    };
+    // What goes into an image stays in its history, so no secret may.
+    let built = LOUD.replace(
+        "\"sick\"\ncommand",
+        "{ context = \"sick\", args = { T = \"${secret.token}\" } }\ncommand",
+    );
+    stage.write(&built);
+    let (code, said) = run("check");
+    assert_eq!(code, Some(3), "{said}");
+
+    stage.write(&format!("{FILE}{LOUD}"));
+    assert_eq!(run("secret set token").0, Some(0));
+    let (code, first) = run("apply -y -vv");
+    assert_eq!(code, Some(1), "{first}");
+    assert!(first.contains("(secret)"), "what fails is told without its secrets: {first}");
+    let canary = Canary::of(&stage);
+    canary.is_not_in("the first apply", &first);
+
+    let (_, help) = run("--help");
+    let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let listed = listed.take_while(|line| line.starts_with("  "));
+    for command in listed.filter_map(|line| line.split_whitespace().next()) {
+        let is_called = COMMANDS.iter().any(|words| words.split(' ').next() == Some(command));
+        assert!(is_called, "`{command}` is called by no line of the table");
+    }
+    let mut whole = String::new();
+    for words in COMMANDS {
+        for flags in ["", "--json", "-v", "-vv"] {
+            // What takes long is called in one way only, the most talkative one.
+            let is_long = ["apply", "start", "restart", "stop", "destroy"];
+            if is_long.iter().any(|long| words.starts_with(long)) && flags != "-vv" {
+                continue;
+            }
+            let call = words.replace(" -- ", &format!(" {flags} -- "));
+            let call = if call == *words { format!("{words} {flags}") } else { call };
+            let (_, said) = run(&call);
+            canary.is_not_in(&call, &said);
+            whole += &said;
+        }
+    }
+    assert!(whole.contains("(secret)") && whole.len() > 20_000, "little was said");
+
+    let end = docker(&["info", "--format", "{{.SystemTime}}"]);
+    let events = docker(&["events", "--since", &begin, "--until", &end, "--format", "{{json .}}"]);
+    canary.is_not_in("the engine's events", &events);
+    let images = docker(&["images", "--format", "{{.Repository}}:{{.Tag}}"]);
+    for image in images.lines().filter(|image| image.contains(&stage.name)) {
+        let history = docker(&["history", "--no-trunc", image]) + &docker(&["inspect", image]);
+        canary.is_not_in(&format!("the image {image}"), &history);
+        docker(&["rmi", image]);
+    }
+    let mut open = vec![stage.folder().to_owned()];
+    let mut files = 0;
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else if !path.ends_with(".nself/secrets.toml") {
+                let text = std::fs::read(&path).unwrap();
+                canary.is_not_in(&path.display().to_string(), &String::from_utf8_lossy(&text));
+                files += 1;
+            }
+        }
+    }
+    assert!(files >= 4, "few files: {files}");
+}
+
 #[test]
 fn a_secret_is_found_nowhere_it_does_not_belong() {
     let stage = Stage::new("canary");
@@ -102,7 +232,7 @@ fn a_secret_is_found_nowhere_it_does_not_belong() {
     let begin = now();
     stage.write(FILE);
     let mut vault = Vault::open(&stage.load().vault_folder()).unwrap();
-    vault.set(&SecretName::new("token").unwrap(), &Sensitive::new(TOKEN)).unwrap();
+    vault.set(&SecretName::new("token").unwrap(), &Sensitive::new(TOKEN), 1).unwrap();
 
     let mut told = vec![report::json::plan(&stage.pass())];
     let report = stage.apply();

@@ -13,6 +13,7 @@ mod inside;
 mod killed;
 mod reading;
 mod removal;
+mod secrets;
 mod services;
 pub(crate) mod stage;
 mod tamper;

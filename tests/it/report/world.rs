@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use nself::{
-    controller::{Pass, Report},
+    controller::{Pass, Report, Rotation},
     desired::{Desired, Facts, Field, Path, Url},
     diff::{Action, Change, Changes, FieldChange, Leftover, Mover, Shown},
     model::{Fingerprint, Millis, Origin, ProjectName, ResourceId, ServiceName},
@@ -213,6 +213,7 @@ pub(crate) fn failed() -> Report {
         desired: desired(),
         returned: None,
         remarks: Vec::new(),
+        rotation: Rotation::default(),
     }
 }
 
@@ -227,6 +228,7 @@ pub(crate) fn done() -> Report {
         desired: desired(),
         returned: None,
         remarks: Vec::new(),
+        rotation: Rotation::default(),
     }
 }
 
