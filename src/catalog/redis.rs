@@ -116,8 +116,13 @@ pub fn blueprint(options: &Options, context: &Context<'_>) -> Blueprint {
             ]),
             owner: (999, 999),
             check: None,
-            // Of another password it is told while it runs.
-            reload: Reload::RestartFor(BTreeSet::from([CONFIGURATION.into()])),
+            // Of another password it is told while it runs, once one has changed. Until then nobody looks
+            // which one it takes, so that a file that somebody edited asks for a restart.
+            reload: if is_shared {
+                Reload::RestartFor(BTreeSet::from([CONFIGURATION.into()]))
+            } else {
+                Reload::Restart
+            },
         }),
         probe: Some(Probe::Exec(ask.clone())),
         health: Some(HealthCheck {
