@@ -3,6 +3,7 @@
 //! A plan is a value: the same input gives the same bytes. Each step is one engine call with its reason.
 //! Destructive or unclear changes are held, with what would release them; nothing here asks anybody.
 
+mod capacity;
 mod carry;
 mod container;
 mod draft;
@@ -13,6 +14,7 @@ mod order;
 mod planner;
 mod record;
 
+pub use capacity::Capacity;
 pub use event::{Applied, Event, Failure, Outcome};
 pub use op::{Op, Target};
 pub use planner::plan;
@@ -39,9 +41,11 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// Changes that are not made until a person releases them.
     pub held: Vec<Held>,
-    /// Changes that cannot be made, each with why: what they need is held, or a port of the host is
-    /// somebody else's.
+    /// Changes that cannot be made, each with why: what they need is held, a port of the host is
+    /// somebody else's, or the machine has no room.
     pub blocked: BTreeMap<ResourceId, String>,
+    /// What is asked of the engine's machine.
+    pub capacity: Capacity,
     /// The project's memory while the steps run: what a crash would leave behind.
     pub intent: Record,
     /// The project's memory as it was found.

@@ -38,6 +38,7 @@ pub fn plan(
     };
     planner.hold();
     planner.block_taken_ports();
+    planner.block_what_does_not_fit();
     planner.block();
     for change in &changes.changes {
         if !planner.is_stopped(&change.id) {
@@ -46,6 +47,7 @@ pub fn plan(
     }
     planner.take_off_emptied_volumes();
     planner.order();
+    let capacity = planner.capacity();
     let Planner { drafts, held, blocked, .. } = planner;
     let steps = drafts.into_steps();
     let title = match &desired.instance {
@@ -55,7 +57,7 @@ pub fn plan(
     let intent = record::intent(desired, observed, &changes, &steps, policy);
     let recorded = observed.record.clone();
     let engine = observed.engine.clone();
-    Plan { title, engine, changes, steps, held, blocked, intent, recorded }
+    Plan { title, engine, changes, steps, held, blocked, capacity, intent, recorded }
 }
 
 pub(super) struct Planner<'a> {

@@ -23,6 +23,10 @@ mod record;
 mod console;
 mod lock;
 mod port;
+mod socket;
+mod pool;
+mod host;
+mod tool;
 
 use std::{
     collections::BTreeMap,
@@ -59,6 +63,7 @@ pub struct Docker {
 struct EngineInfo {
     facts: EngineFacts,
     defaults: Defaults,
+    machine: host::Machine,
 }
 
 /// Longer than any answer takes to begin; what takes longer by design says so itself.

@@ -367,7 +367,10 @@ fn start(world: &mut World, target: &Target) -> Result<(), Error> {
             && matches!(other.seen.state, State::Running | State::Paused)
             && !published(&other.seen).is_disjoint(&ports)
     });
-    if taken {
+    let has = |(address, port): &(String, u16)| {
+        world.programs.iter().any(|program| program.keeps(address, *port, "tcp"))
+    };
+    if taken || ports.iter().any(has) {
         return refuse("start the container", Refusal::PortTaken, "port is already allocated");
     }
     for path in seen.fields.0.keys().filter(|path| path.field == Field::Network) {

@@ -8,9 +8,9 @@ use crate::{
     engine::Holder,
     model::{Inner, Instance, ResourceId},
     observed::{
-        Applied, EngineFacts, FileStat, InnerState, Live, LiveFields, Observed, Owner, PortHolder,
-        Record, Request, SeenContainer, SeenFiles, SeenImage, SeenNetwork, SeenVolume, State,
-        label,
+        Applied, EngineFacts, FileStat, Host, InnerState, Live, LiveFields, Observed, OwnImage,
+        Owner, PortHolder, PortUser, Record, Request, SeenContainer, SeenFiles, SeenImage,
+        SeenNetwork, SeenTool, SeenVolume, State, label,
     },
 };
 
@@ -37,6 +37,14 @@ pub struct World {
     pub broken: BTreeSet<String>,
     /// Images no registry has.
     pub unknown_images: BTreeSet<String>,
+    /// What its machine has to spare.
+    pub host: Host,
+    /// Bytes of memory its machine has; 0 when unknown.
+    pub memory: u64,
+    /// Ports of its machine that programs have.
+    pub programs: Vec<PortHolder>,
+    /// Tools of applies that were left behind, by the prefix of the project.
+    pub tools: BTreeMap<String, Vec<SeenTool>>,
     counter: u64,
 }
 
@@ -110,6 +118,23 @@ impl World {
         }
     }
 
+    fn own_images(&self) -> Vec<OwnImage> {
+        let built = self.images.iter().filter(|(_, image)| image.built_from.is_some());
+        let is_used = |id: &str| {
+            let mut containers = self.containers.values();
+            containers.any(|container| container.seen.image_id == id)
+        };
+        built
+            .map(|(name, image)| OwnImage {
+                id: image.id.clone(),
+                tags: vec![name.clone()],
+                size: image.size,
+                created: 0,
+                used: is_used(&image.id),
+            })
+            .collect()
+    }
+
     pub(super) fn observe(&self, request: &Request) -> Observed {
         let owner = |labels: &BTreeMap<String, String>| owner(labels, request);
         let instance = request.instance.as_ref().map(ToString::to_string).unwrap_or_default();
@@ -121,9 +146,14 @@ impl World {
                 address: "sim:".into(),
                 id: "sim".into(),
                 updates_in_place: true,
+                memory: self.memory,
                 ..EngineFacts::default()
             },
             record: self.records.get(&memory).and_then(|text| Record::parse(text)),
+            ports: self.programs.clone(),
+            host: self.host.clone(),
+            tools: self.tools.get(&request.prefix).cloned().unwrap_or_default(),
+            own_images: self.own_images(),
             ..Observed::default()
         };
         for container in self.containers.values() {
@@ -143,7 +173,7 @@ impl World {
                         address,
                         port,
                         protocol: "tcp".to_owned(),
-                        container: seen.name.clone(),
+                        by: PortUser::Container(seen.name.clone()),
                     }
                 }));
             }

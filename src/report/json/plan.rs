@@ -10,7 +10,7 @@ use crate::{
     desired::Fields,
     diff::{Action, Change, FieldChange, Mover},
     model::{Origin, ResourceId},
-    plan::Plan,
+    plan::{Capacity, Plan},
     report::{
         field, step,
         value::shown,
@@ -63,6 +63,7 @@ struct Own {
     held: Vec<HeldJson>,
     blocked: BTreeMap<String, String>,
     notes: Vec<NoteJson>,
+    capacity: CapacityJson,
     steps: Vec<StepJson>,
 }
 
@@ -71,6 +72,21 @@ struct Engine {
     name: String,
     api: String,
     address: String,
+}
+
+/// What is asked of the engine's machine, in bytes; what is not known is left out.
+#[derive(Serialize)]
+struct CapacityJson {
+    memory_more: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    memory_free: Option<u64>,
+    networks_more: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    networks_left: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    disk_free: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    disk_floor: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -259,6 +275,7 @@ fn own(plan: &Plan, looked_ms: u64) -> Own {
             .iter()
             .map(|note| NoteJson { address: note.id.to_string(), text: note.text.clone() })
             .collect(),
+        capacity: CapacityJson::of(&plan.capacity),
         steps: plan
             .steps
             .iter()
@@ -291,6 +308,20 @@ fn own_change(plan: &Plan, change: &Change) -> (String, OwnChange) {
         leftovers: change.leftovers.iter().map(|leftover| leftover.name.clone()).collect(),
     };
     (change.id.to_string(), own)
+}
+
+impl CapacityJson {
+    fn of(capacity: &Capacity) -> Self {
+        let Capacity { memory_more, memory_free, networks_more, networks_left, disk } = *capacity;
+        Self {
+            memory_more,
+            memory_free,
+            networks_more,
+            networks_left,
+            disk_free: disk.map(|disk| disk.free),
+            disk_floor: disk.map(|disk| disk.floor()),
+        }
+    }
 }
 
 impl FieldJson {
