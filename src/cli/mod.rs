@@ -4,8 +4,10 @@
 mod address;
 mod apply;
 mod check;
+mod clean;
 mod completion;
 mod destroy;
+mod doctor;
 mod drift;
 mod error;
 mod exec;
@@ -19,6 +21,7 @@ mod live;
 mod logs;
 mod place;
 mod plan;
+mod reset;
 mod restart;
 mod secret;
 mod session;
@@ -26,6 +29,7 @@ mod start;
 mod status;
 mod stop;
 mod terminal;
+mod trust;
 mod ui;
 mod urls;
 mod version;
@@ -125,6 +129,8 @@ enum Command {
     Restart(restart::RestartArgs),
     #[command(visible_alias = "down")]
     Destroy(destroy::DestroyArgs),
+    Reset(reset::ResetArgs),
+    Clean(clean::CleanArgs),
     Status(status::StatusArgs),
     Logs(logs::LogsArgs),
     Exec(exec::ExecArgs),
@@ -132,6 +138,8 @@ enum Command {
     Explain(explain::ExplainArgs),
     Graph(graph::GraphArgs),
     Secret(secret::SecretArgs),
+    Trust(trust::TrustArgs),
+    Doctor(doctor::DoctorArgs),
     Completion(completion::CompletionArgs),
     Version(version::VersionArgs),
     Help(help::HelpArgs),
@@ -192,6 +200,8 @@ impl Command {
             Self::Stop(args) => stop::run(&args, context).await,
             Self::Restart(args) => restart::run(&args, context).await,
             Self::Destroy(args) => destroy::run(&args, context).await,
+            Self::Reset(args) => reset::run(&args, context).await,
+            Self::Clean(args) => clean::run(&args, context).await,
             Self::Status(args) => status::run(&args, context).await,
             Self::Logs(args) => logs::run(&args, context).await,
             Self::Exec(args) => exec::run(&args, context).await,
@@ -199,6 +209,8 @@ impl Command {
             Self::Explain(args) => explain::run(&args, context),
             Self::Graph(args) => graph::run(&args, context),
             Self::Secret(args) => secret::run(&args, context),
+            Self::Trust(args) => trust::run(&args, context),
+            Self::Doctor(args) => doctor::run(&args, context).await,
             Self::Completion(args) => Ok(completion::run(&args, context)),
             Self::Version(args) => version::run(&args, context).await,
             Self::Help(args) => help::run(&args, context),

@@ -3,11 +3,14 @@
 //! This is where the effect rooms meet: the file, the vault, the engine and its lock. What is decided
 //! is decided in the pure rooms.
 
+pub mod checkup;
 mod error;
+mod forget;
 mod load;
 pub mod pass;
 
 pub use error::Error;
+pub use forget::{forget_secrets, secrets_to_forget};
 pub use load::{Place, Project, load};
 pub use pass::Goal;
 
@@ -180,7 +183,15 @@ fn is_alike(agreed: &Plan, now: &Plan) -> bool {
     gist(agreed) == gist(now)
 }
 
-async fn look<E: Observe>(engine: &E, project: &Project, options: &Options) -> Result<Pass, Error> {
+/// Looks and plans what `options` are about; writes nothing, and could not.
+///
+/// # Errors
+/// The configuration's mistakes, or whatever the engine says.
+pub async fn look<E: Observe>(
+    engine: &E,
+    project: &Project,
+    options: &Options,
+) -> Result<Pass, Error> {
     let begin = now();
     let Compiled { mut desired, warnings } = project.compile(milliseconds())?;
     if options.destroy {

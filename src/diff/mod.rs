@@ -9,12 +9,14 @@ mod container;
 mod effect;
 mod files;
 mod inner;
+mod leftover;
 mod network;
 mod volume;
 
 pub use change::{Action, Change, Changes, FieldChange, Leftover, Mover, Note, Shown, Subject};
 pub use container::job_digest;
 pub use effect::{Effect, effect, is_updated};
+pub use leftover::{leftovers, unused};
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -134,3 +134,22 @@ impl OwnImage {
         ResourceId::Image(self.tags.first().unwrap_or(&self.id).clone())
     }
 }
+
+/// What an engine says when it is asked how it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Checkup {
+    /// What it is: `docker` or `podman`.
+    pub kind: String,
+    /// Its whole version, such as `20.10.24+dfsg1`.
+    pub version: String,
+    /// The API version agreed on, such as `1.41`.
+    pub api: String,
+    /// By how many milliseconds its clock is ahead of ours; `None` when it does not tell the time.
+    pub clock_ahead: Option<i64>,
+    /// What it warns of, in its own words.
+    pub warnings: Vec<String>,
+    /// Bytes of memory its machine has; 0 when unknown.
+    pub memory: u64,
+    /// What its machine has to spare.
+    pub host: Host,
+}

@@ -6,7 +6,7 @@ mod record;
 mod seen;
 
 pub use applied::{Applied, Mark, label};
-pub use host::{Disk, Host, OwnImage, PortHolder, PortUser, SeenTool, ToolPurpose};
+pub use host::{Checkup, Disk, Host, OwnImage, PortHolder, PortUser, SeenTool, ToolPurpose};
 pub use record::Record;
 pub use seen::{
     EngineFacts, FileStat, Health, InnerState, Live, LiveFields, Observed, Owner, Request,

@@ -128,7 +128,14 @@ impl<'a> Planner<'a> {
             (_, Some(Resource::Inner(inner))) => self.inner(change, inner),
             (ResourceId::Container(_), None) => {
                 for (id, name) in subjects(change) {
+                    let is_tool = self.observed.tools.iter().any(|tool| tool.id == id);
                     let target = Target::Id { id, name };
+                    if is_tool {
+                        // It never ran.
+                        let remove = Op::RemoveContainer(target);
+                        self.drafts.push(&change.id, Role::Disturb, remove, &change.reason, None);
+                        continue;
+                    }
                     let stop = Op::Stop { container: target.clone(), grace: None };
                     let stopped =
                         self.drafts.push(&change.id, Role::Disturb, stop, &change.reason, None);
@@ -168,6 +175,10 @@ impl<'a> Planner<'a> {
                     let op = Op::DropInner { inner: gone, container };
                     self.drafts.push(&change.id, Role::Disturb, op, &change.reason, None);
                 }
+            }
+            (ResourceId::Image(name), None) if change.action == Action::Remove => {
+                let op = Op::RemoveImage { image: name.clone() };
+                self.drafts.push(&change.id, Role::Disturb, op, &change.reason, None);
             }
             (ResourceId::Image(_) | ResourceId::Files(_), None) => {}
         }

@@ -10,6 +10,7 @@
 )]
 
 pub mod diagnostic;
+mod doctor;
 mod drift;
 mod error;
 mod explain;
@@ -20,12 +21,14 @@ mod log;
 mod outcome;
 mod plan;
 mod progress;
+mod removal;
 mod status;
 mod style;
 mod urls;
 mod value;
 mod verdict;
 
+pub use doctor::{Detail, doctor, doctor_json};
 pub use drift::drift;
 pub use error::error;
 pub use explain::{explain, explain_json};
@@ -33,6 +36,7 @@ pub use log::{LogLine, log};
 pub use outcome::{Ending, ending, outcome};
 pub use plan::plan;
 pub use progress::{back, brief, line, step};
+pub use removal::{Removal, removal, removal_json};
 pub use status::{Condition, ServiceStatus, Status, status};
 pub use style::Style;
 pub use urls::urls;

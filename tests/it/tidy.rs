@@ -16,6 +16,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("observed", &["model", "catalog", "desired"]),
     ("diff", &["model", "catalog", "desired", "observed"]),
     ("plan", &["model", "catalog", "desired", "observed", "diff"]),
+    ("doctor", &["model", "desired", "observed", "diff", "plan"]),
     ("source", &["model"]),
     ("secret", &["model", "desired"]),
     ("cert", &["model", "secret"]),
@@ -24,8 +25,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "controller",
         &[
-            "model", "catalog", "spec", "desired", "observed", "diff", "plan", "source", "secret",
-            "cert", "engine", "apply",
+            "model", "catalog", "spec", "desired", "observed", "diff", "plan", "doctor", "source",
+            "secret", "cert", "engine", "apply",
         ],
     ),
     (
@@ -38,6 +39,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "observed",
             "diff",
             "plan",
+            "doctor",
             "engine",
             "controller",
         ],
@@ -52,6 +54,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "observed",
             "diff",
             "plan",
+            "doctor",
             "source",
             "secret",
             "cert",
@@ -65,7 +68,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 
 /// Rooms that take values and return values.
 const PURE: &[&str] =
-    &["model", "catalog", "spec", "desired", "observed", "diff", "plan", "report"];
+    &["model", "catalog", "spec", "desired", "observed", "diff", "plan", "doctor", "report"];
 
 /// A library → the only places that may name it.
 const LIBRARIES: &[(&str, &[&str])] = &[

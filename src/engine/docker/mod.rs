@@ -27,6 +27,7 @@ mod socket;
 mod pool;
 mod host;
 mod tool;
+mod examine;
 
 use std::{
     collections::BTreeMap,
@@ -159,6 +160,7 @@ impl Engine for Docker {
         match op {
             Op::Pull { image, from } => self.pull(image, from).await,
             Op::Build { image, build } => self.build(image, build).await,
+            Op::RemoveImage { image } => self.remove_image(image).await,
             Op::CreateNetwork { network, labels } => self.create_network(network, labels).await,
             Op::RemoveNetwork { id } => self.remove_network(id).await,
             Op::CreateVolume { volume, labels } => self.create_volume(volume, labels).await,

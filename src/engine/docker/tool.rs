@@ -28,8 +28,16 @@ pub(super) fn tools(
     let helpers: Vec<_> = helpers.collect();
     let locked = helpers.iter().find(|(_, name, ..)| *name == lock_name);
     let is_dead = |holder: &Holder| this.as_ref().is_some_and(|this| holder.is_dead(this));
+    // Whoever holds the lock and looks is not putting in files meanwhile.
+    let is_this = |holder: &Holder| {
+        this.as_ref().is_some_and(|this| {
+            let Holder { boot, namespace, pid, started, .. } = holder;
+            (boot, namespace, pid, started)
+                == (&this.boot, &this.namespace, &this.pid, &this.started)
+        })
+    };
     // Files are put in under the lock, so without a living holder of it nobody is putting in any.
-    let is_idle = locked.is_none_or(|(.., holder)| is_dead(holder));
+    let is_idle = locked.is_none_or(|(.., holder)| is_dead(holder) || is_this(holder));
     let (user, user_is_dead) = match locked {
         Some((.., holder)) => (describe(holder), is_dead(holder)),
         None => (String::new(), false),

@@ -118,6 +118,11 @@ impl World {
         }
     }
 
+    /// Returns whether an id is that of a tool that was left behind.
+    pub(super) fn is_tool(&self, id: &str) -> bool {
+        self.tools.values().flatten().any(|tool| tool.id == id)
+    }
+
     fn own_images(&self) -> Vec<OwnImage> {
         let built = self.images.iter().filter(|(_, image)| image.built_from.is_some());
         let is_used = |id: &str| {
