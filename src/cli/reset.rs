@@ -101,5 +101,17 @@ fn removal(pass: &Pass, sizes: &BTreeMap<String, u64>, files: Vec<std::path::Pat
         };
         (change.id.clone(), size)
     });
-    Removal { title, gone: gone.collect(), files }
+    let allowed = releases(pass);
+    let kept = pass.plan.held.iter().filter(|held| !allowed.contains(&held.release));
+    let kept: Vec<(ResourceId, String)> =
+        kept.map(|held| (held.id.clone(), held.what.clone())).collect();
+    let mut gone: Vec<(ResourceId, Option<u64>)> =
+        gone.filter(|(id, _)| kept.iter().all(|(kept, _)| kept != id)).collect();
+    // What is inside services goes with their volumes, and is known from the last apply.
+    let record = pass.observed.record.iter().flat_map(|record| &record.resources);
+    let inside = record.filter(|id| matches!(id, ResourceId::Inner(_)));
+    gone.extend(inside.map(|id| (id.clone(), None)));
+    gone.sort();
+    gone.dedup();
+    Removal { title, gone, kept, files }
 }

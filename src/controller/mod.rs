@@ -198,6 +198,10 @@ pub async fn look<E: Observe>(
         desired = desired.emptied();
     }
     let Options { goal, destroy, policy } = options;
+    if *goal == Goal::Clean {
+        // It starts nothing, so there is nothing to click on.
+        desired.urls.clear();
+    }
     let contents = !destroy && goal.is_about_content();
     let brief = pass::Brief { goal, keyring: &project.keyring, policy, contents };
     let (observed, plan) = pass::look(engine, &mut desired, &brief).await?;

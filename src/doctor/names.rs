@@ -23,16 +23,30 @@ pub(super) fn dns(facts: &Facts) -> Verdict {
         .map(|name| name.host.as_str())
         .collect();
     if let Some(first) = silent.first() {
+        let port = port(facts, first);
+        let at = if port == "443" { String::new() } else { format!(":{port}") };
         findings.push(Finding::new(
             Level::Note,
-            format!("{} names below localhost are unknown to this system", silent.len()),
-            "browsers know them without asking; curl and other programs ask the system, which does not",
+            format!("this system does not know {}", silent.join(", ")),
+            "browsers know names below localhost by themselves; curl and others ask the system",
             format!(
-                "curl --resolve {first}:443:127.0.0.1 https://{first}/, or install libnss-myhostname"
+                "curl --resolve {first}:{port}:127.0.0.1 https://{first}{at}/, or install \
+                 libnss-myhostname"
             ),
         ));
     }
-    Verdict::of(findings, format!("{} names lead here", facts.names.len()))
+    let names: Vec<&str> = facts.names.iter().map(|name| name.host.as_str()).collect();
+    Verdict::of(findings, format!("{} lead here", names.join(", ")))
+}
+
+/// Returns the port at which the gateway answers for a host.
+fn port(facts: &Facts, host: &str) -> String {
+    let urls = facts.state().into_iter().flat_map(|state| &state.desired.urls);
+    let ports = urls.filter_map(|url| {
+        let place = url.url.strip_prefix("https://")?.strip_prefix(host)?;
+        place.strip_prefix(':').map(str::to_owned)
+    });
+    ports.into_iter().next().unwrap_or_else(|| "443".to_owned())
 }
 
 fn leads_elsewhere(name: &NameFact) -> Option<Finding> {

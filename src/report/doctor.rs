@@ -50,7 +50,7 @@ pub fn doctor(examined: &[Examined], fixed: &[String], detail: Detail, style: St
         let not_checked = |verdict: &Verdict| matches!(verdict, Verdict::NotChecked(_));
         out += &names("not checked", examined, not_checked, style);
     }
-    out + &summary(examined)
+    out + &summary(examined, style)
 }
 
 fn lines(name: &str, finding: &Finding, style: Style) -> String {
@@ -90,7 +90,7 @@ fn names(word: &str, all: &[Examined], is: impl Fn(&Verdict) -> bool, style: Sty
     format!("  {} {text}\n", style.paint(Tone::Dim, &format!("{word}:")))
 }
 
-fn summary(all: &[Examined]) -> String {
+fn summary(all: &[Examined], style: Style) -> String {
     let findings = || all.iter().flat_map(|one| one.verdict.findings());
     let of = |level: Level| findings().filter(|finding| finding.level == level).count();
     let parts =
@@ -105,7 +105,7 @@ fn summary(all: &[Examined]) -> String {
     }
     let fixable = findings().filter(|finding| finding.fix.is_some()).count();
     if fixable > 0 {
-        said.push(format!("{fixable} of them nself doctor --fix repairs"));
+        said.push(format!("{} repairs {fixable} of them", style.suggest("nself doctor --fix")));
     }
     said.join(" · ") + "\n"
 }

@@ -19,6 +19,8 @@ pub struct Removal {
     pub title: String,
     /// Each resource, with how many bytes it holds where that is known.
     pub gone: Vec<(ResourceId, Option<u64>)>,
+    /// What stays, each with what would come of removing it.
+    pub kept: Vec<(ResourceId, String)>,
     /// Files of the project's folder.
     pub files: Vec<PathBuf>,
 }
@@ -32,7 +34,7 @@ impl Removal {
 
 /// Returns a line for each thing that goes.
 pub fn removal(removal: &Removal, style: Style) -> String {
-    let Removal { title, gone, files } = removal;
+    let Removal { title, gone, kept, files } = removal;
     if removal.is_empty() {
         return format!("{title} · nothing is there\n");
     }
@@ -56,6 +58,10 @@ pub fn removal(removal: &Removal, style: Style) -> String {
     for file in files {
         out += &format!("  {sign} {}\n", clean(&file.display().to_string()));
     }
+    for (id, what) in kept {
+        let sign = style.paint(Tone::Risk, "!");
+        out += &format!("  {sign} {id}   stays: it {}\n", clean(what));
+    }
     let total: u64 = gone.iter().filter_map(|(_, size)| *size).sum();
     let things = count(gone.len() + files.len(), "thing");
     out + &format!("\n{things} · {} of data\n", amount(total))
@@ -65,6 +71,7 @@ pub fn removal(removal: &Removal, style: Style) -> String {
 struct RemovalJson<'a> {
     title: &'a str,
     resources: Vec<GoneJson>,
+    kept: Vec<String>,
     files: &'a [PathBuf],
 }
 
@@ -77,10 +84,11 @@ struct GoneJson {
 
 /// Returns the same as JSON.
 pub fn removal_json(removal: &Removal) -> String {
-    let Removal { title, gone, files } = removal;
+    let Removal { title, gone, kept, files } = removal;
     let one = |(id, bytes): &(ResourceId, Option<u64>)| GoneJson {
         address: id.to_string(),
         bytes: *bytes,
     };
-    json::text(&RemovalJson { title, resources: gone.iter().map(one).collect(), files })
+    let kept = kept.iter().map(|(id, _)| id.to_string()).collect();
+    json::text(&RemovalJson { title, resources: gone.iter().map(one).collect(), kept, files })
 }

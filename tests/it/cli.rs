@@ -52,7 +52,7 @@ fn with(text: &str) -> TempDir {
 
 const SHOP: &str = "[project]\nname = \"shop\"\n\n[services.postgres]\n";
 
-const COMMANDS: [&str; 19] = [
+const COMMANDS: [&str; 23] = [
     "init",
     "check",
     "plan",
@@ -62,6 +62,8 @@ const COMMANDS: [&str; 19] = [
     "stop",
     "restart",
     "destroy",
+    "reset",
+    "clean",
     "status",
     "logs",
     "exec",
@@ -69,6 +71,8 @@ const COMMANDS: [&str; 19] = [
     "explain",
     "graph",
     "secret",
+    "trust",
+    "doctor",
     "completion",
     "version",
     "help",
