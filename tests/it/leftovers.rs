@@ -6,7 +6,7 @@ use nself::{
     controller::pass::{self, Brief, Goal},
     desired::{Desired, Facts},
     engine::{Engine as _, Observe as _, sim::Sim},
-    model::{Digest, Keyring, ResourceId, Sensitive, ServiceName},
+    model::{Digest, Keyring, ResourceId, SecretName, Sensitive, ServiceName},
     observed::{Request, SeenImage, SeenTool, ToolPurpose},
     plan::{Plan, Policy},
     spec::{Input, Source, parse},
@@ -40,13 +40,13 @@ fn compile(api: &str) -> Desired {
 }
 
 async fn look(sim: &Sim, desired: &mut Desired, goal: &Goal) -> Plan {
-    let (keyring, policy) = (keyring(), Policy::default());
+    let (keyring, policy) = (keyring(desired), Policy::default());
     let brief = Brief { goal, keyring: &keyring, policy: &policy, contents: false };
     pass::look(sim, desired, &brief).await.unwrap().1
 }
 
 async fn carry_out(sim: &Sim, desired: &mut Desired, goal: &Goal) -> Plan {
-    let (keyring, policy) = (keyring(), Policy::default());
+    let (keyring, policy) = (keyring(desired), Policy::default());
     sim.unlock(&keyring);
     let brief = Brief { goal, keyring: &keyring, policy: &policy, contents: false };
     let (_, plan) = pass::look(sim, desired, &brief).await.unwrap();
@@ -56,8 +56,10 @@ async fn carry_out(sim: &Sim, desired: &mut Desired, goal: &Goal) -> Plan {
     done.1
 }
 
-fn keyring() -> Keyring {
-    Keyring::new(Some(Sensitive::new("key")), BTreeMap::new())
+/// Every secret has its own name as its value.
+fn keyring(desired: &Desired) -> Keyring {
+    let value = |name: &SecretName| (name.clone(), Sensitive::new(format!("value of {name}")));
+    Keyring::new(Some(Sensitive::new("key")), desired.secrets.keys().map(value).collect())
 }
 
 fn ids(plan: &Plan) -> Vec<String> {
