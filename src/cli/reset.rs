@@ -54,7 +54,7 @@ pub(super) async fn run(args: &ResetArgs, context: &Context) -> Result<Exit, Err
     let pass = controller::look(&ReadOnly::new(engine.clone()), &project, &nothing).await?;
     let sizes = engine.volume_sizes().await.unwrap_or_default();
     let removal = removal(&pass, &sizes, secrets);
-    let policy = Policy { allow: releases(&pass), ..Policy::default() };
+    let policy = Policy { allow: releases(&pass) };
     if args.dry_run {
         if context.ui.json {
             context.ui.data(&report::removal_json(&removal));

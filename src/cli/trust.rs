@@ -92,9 +92,8 @@ pub(super) fn run(args: &TrustArgs, context: &Context) -> Result<Exit, Error> {
     let mut rows = Vec::new();
     let mut exit = Exit::Done;
     for store in &stores {
-        let command = || match install {
-            true => store.install_command(&pem, &file),
-            false => store.uninstall_command(&pem),
+        let command = || {
+            if install { store.install_command(&pem, &file) } else { store.uninstall_command(&pem) }
         };
         let standing = store.standing(&pem);
         let is_done = standing == if install { Standing::Trusted } else { Standing::Absent };
@@ -153,22 +152,20 @@ fn row(
 }
 
 fn show(file: &Path, stores: Vec<StoreJson>, context: &Context) {
-    let mut text = format!("authority {}\n", file.display());
+    let mut lines = vec![format!("authority {}", file.display())];
     for StoreJson { store, place, state, why, command } in &stores {
-        text.push_str(&format!("  {store:<10} {state}   {}\n", place.display()));
-        for (label, said) in [("why ", why), ("next", command)] {
-            if let Some(said) = said {
-                text.push_str(&format!("             {label}  {said}\n"));
-            }
-        }
+        lines.push(format!("  {store:<10} {state}   {}", place.display()));
+        let said = [("why ", why), ("next", command)];
+        let said = said.into_iter().filter_map(|(label, said)| Some((label, said.as_ref()?)));
+        lines.extend(said.map(|(label, said)| format!("             {label}  {said}")));
     }
     if stores.is_empty() {
-        text.push_str("  no store of certificates was found on this machine\n");
+        lines.push("  no store of certificates was found on this machine".to_owned());
     }
     if context.ui.json {
         context.ui.data(&report::json::text(&TrustJson { authority: file.to_owned(), stores }));
     }
-    context.ui.print(&text);
+    context.ui.print(&(lines.join("\n") + "\n"));
 }
 
 #[expect(clippy::disallowed_methods, reason = "the certificate is what is handed on")]

@@ -84,7 +84,7 @@ pub async fn gather<E: Engine + Examine>(
             facts.project = ProjectFact::Broken { file: file.clone(), what: what.clone() };
         }
         Found::Project(project) => {
-            of_project(project, answering, address, stores, &mut facts).await
+            of_project(project, answering, address, stores, &mut facts).await;
         }
     }
     facts

@@ -12,8 +12,11 @@ const CLOCK_WARNING: u64 = 2_000;
 /// A file may be a little ahead when another machine wrote it.
 const FUTURE: u64 = 60_000;
 
+/// A release: major, minor, patch.
+type Release = (u32, u32, u32);
+
 /// Releases of Docker with a fault that matters here: from, up to and including, what comes of it.
-const FAULTY: &[((u32, u32, u32), (u32, u32, u32), Level, &str)] = &[
+const FAULTY: &[(Release, Release, Level, &str)] = &[
     (
         (20, 10, 0),
         (20, 10, 1),
@@ -153,7 +156,7 @@ fn silent() -> Verdict {
     Verdict::not_checked("no engine answers")
 }
 
-fn release(version: &str) -> Option<(u32, u32, u32)> {
+fn release(version: &str) -> Option<Release> {
     let digits = |part: &str| {
         let end = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
         part[..end].parse::<u32>().ok()

@@ -56,7 +56,7 @@ impl Planner<'_> {
         let mut blocked = Vec::new();
         for change in &self.changes.changes {
             let why = match self.desired.resources.get(&change.id) {
-                Some(Resource::Container(wanted)) if self.is_asked_for(change, wanted) => {
+                Some(Resource::Container(wanted)) if is_asked_for(change, wanted) => {
                     self.too_much_memory(wanted)
                 }
                 Some(Resource::Image(_)) if change.action == Action::Create => self.no_disk(),
@@ -77,20 +77,6 @@ impl Planner<'_> {
             }
             self.blocked.insert(id, why);
         }
-    }
-
-    /// Returns whether a change gives a container its limits, or starts it.
-    fn is_asked_for(&self, change: &Change, wanted: &Container) -> bool {
-        let is_limit = |field: Field| matches!(field, Field::Memory | Field::Reservation);
-        wanted.phase != Phase::Suspended
-            && match change.action {
-                Action::Create | Action::Conflict => true,
-                Action::Change(effect) => {
-                    effect >= Effect::Restart
-                        || change.fields.iter().any(|field| is_limit(field.path.field))
-                }
-                Action::Settle | Action::Remove | Action::Deferred | Action::NotChecked => false,
-            }
     }
 
     fn too_much_memory(&self, wanted: &Container) -> Option<String> {
@@ -183,4 +169,18 @@ fn limit_in_use(seen: &SeenContainer) -> u64 {
         }
         _ => 0,
     }
+}
+
+/// Returns whether a change gives a container its limits, or starts it.
+fn is_asked_for(change: &Change, wanted: &Container) -> bool {
+    let is_limit = |field: Field| matches!(field, Field::Memory | Field::Reservation);
+    wanted.phase != Phase::Suspended
+        && match change.action {
+            Action::Create | Action::Conflict => true,
+            Action::Change(effect) => {
+                effect >= Effect::Restart
+                    || change.fields.iter().any(|field| is_limit(field.path.field))
+            }
+            Action::Settle | Action::Remove | Action::Deferred | Action::NotChecked => false,
+        }
 }

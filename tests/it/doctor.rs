@@ -274,7 +274,7 @@ const FAULTS: &[Fault] = &[
         "db is exited 0, and should run",
     ),
     Fault("services", Level::Warning, |f| seen(f, "shop-web").restarts = 9, "again 9 times"),
-    Fault("orphans", Level::Warning, |f| forget_db(f), "volume/shop-db-data is this project's"),
+    Fault("orphans", Level::Warning, forget_db, "volume/shop-db-data is this project's"),
     Fault(
         "lock",
         Level::Warning,
@@ -397,7 +397,7 @@ fn forget_db(facts: &mut Facts) {
     let mut desired = state(facts).desired.clone();
     let id = "volume/shop-db-data".parse().unwrap();
     desired.resources.remove(&id);
-    let keyring = Keyring::new(Some(Sensitive::new("key")), Default::default());
+    let keyring = Keyring::new(Some(Sensitive::new("key")), std::collections::BTreeMap::new());
     let changes = nself::diff::diff(&desired, &observed, &keyring);
     assert!(changes.get(&id).is_some());
     let policy = Policy::default();

@@ -123,6 +123,18 @@ impl World {
         self.tools.values().flatten().any(|tool| tool.id == id)
     }
 
+    fn facts(&self) -> EngineFacts {
+        EngineFacts {
+            name: "sim".into(),
+            api: "1.41".into(),
+            address: "sim:".into(),
+            id: "sim".into(),
+            updates_in_place: true,
+            memory: self.memory,
+            ..EngineFacts::default()
+        }
+    }
+
     fn own_images(&self) -> Vec<OwnImage> {
         let built = self.images.iter().filter(|(_, image)| image.built_from.is_some());
         let is_used = |id: &str| {
@@ -145,15 +157,7 @@ impl World {
         let instance = request.instance.as_ref().map(ToString::to_string).unwrap_or_default();
         let memory = (request.prefix.clone(), request.project_id.clone(), instance);
         let mut observed = Observed {
-            engine: EngineFacts {
-                name: "sim".into(),
-                api: "1.41".into(),
-                address: "sim:".into(),
-                id: "sim".into(),
-                updates_in_place: true,
-                memory: self.memory,
-                ..EngineFacts::default()
-            },
+            engine: self.facts(),
             record: self.records.get(&memory).and_then(|text| Record::parse(text)),
             ports: self.programs.clone(),
             host: self.host.clone(),

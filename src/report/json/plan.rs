@@ -319,7 +319,7 @@ impl CapacityJson {
             networks_more,
             networks_left,
             disk_free: disk.map(|disk| disk.free),
-            disk_floor: disk.map(|disk| disk.floor()),
+            disk_floor: disk.map(crate::observed::Disk::floor),
         }
     }
 }
