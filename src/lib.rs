@@ -27,6 +27,7 @@
 //! | [`observed`] | the types of one dated look; the wire form of labels and of the record |
 //! | [`diff`] | desired against live, field by field, and who moved what |
 //! | [`plan`] | differences to steps, holds and reasons; the vocabulary of effects ([`plan::Op`]) and events |
+//! | [`doctor`] | what is wrong or soon will be: rules over facts, and the repairs that can do no harm |
 //! | [`source`] | where files and build folders are read |
 //! | [`secret`], [`cert`] | the vault; the local certificate authority |
 //! | [`history`] | what was done, by whom, from what, in a file that shows when it was changed |
@@ -76,6 +77,7 @@ pub mod desired;
 pub mod observed;
 pub mod diff;
 pub mod plan;
+pub mod doctor;
 pub mod source;
 pub mod secret;
 pub mod cert;

@@ -262,7 +262,8 @@ impl Kind {
             Op::Pull { .. } => Self::Download,
             Op::Build { .. } => Self::Build,
             Op::AwaitReady { .. } => Self::Wait,
-            Op::CreateNetwork { .. }
+            Op::RemoveImage { .. }
+            | Op::CreateNetwork { .. }
             | Op::RemoveNetwork { .. }
             | Op::CreateVolume { .. }
             | Op::RemoveVolume { .. }

@@ -3,6 +3,8 @@
 //! The authority belongs to the person, not to a project, so that trusting it once is enough. It calls
 //! nobody; its key never leaves its folder.
 
+pub mod store;
+
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
@@ -171,6 +173,36 @@ pub fn expires(pem: &str) -> Option<u64> {
     Some(expiry(&certificate))
 }
 
+/// What the first certificate of a chain says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leaf {
+    /// The host names it is good for.
+    pub hosts: BTreeSet<String>,
+    /// When it expires, in milliseconds since 1970.
+    pub expires: u64,
+}
+
+impl Leaf {
+    /// Reads a chain; `None` when it is none.
+    pub fn read(chain: &Sensitive) -> Option<Self> {
+        let der = der(chain.expose())?;
+        let (_, certificate) = X509Certificate::from_der(&der).ok()?;
+        let hosts = names(&certificate).into_iter().map(str::to_owned).collect();
+        Some(Self { hosts, expires: expiry(&certificate) })
+    }
+}
+
+/// Returns whether the authority whose own certificate is `authority` issued the first one of `chain`.
+pub fn is_issued_by(chain: &Sensitive, authority: &str) -> bool {
+    let check = || {
+        let (leaf, authority) = (der(chain.expose())?, der(authority)?);
+        let (_, leaf) = X509Certificate::from_der(&leaf).ok()?;
+        let (_, authority) = X509Certificate::from_der(&authority).ok()?;
+        leaf.verify_signature(Some(authority.public_key())).ok()
+    };
+    check().is_some()
+}
+
 fn authority_params(now: u64) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name = DistinguishedName::new();
@@ -242,9 +274,14 @@ mod tests {
         assert!(renewed(&hosts(&["shop.localhost"]), NOW));
         assert!(renewed(&hosts(&["shop.localhost", "other.localhost"]), NOW));
         assert!(is_due("nonsense", NOW));
+        let leaf = Leaf::read(&pair.chain).unwrap();
+        assert_eq!(leaf.hosts, wanted.iter().cloned().collect());
+        assert_eq!(Some(leaf.expires), expires(pair.chain.expose()));
+        assert!(is_issued_by(&pair.chain, authority.pem()));
 
         let elsewhere = tempfile::tempdir().unwrap();
         let other = Authority::open(elsewhere.path(), NOW).unwrap();
+        assert!(!is_issued_by(&pair.chain, other.pem()));
         assert!(other.renew(&wanted, Some(&pair), NOW).unwrap().is_some());
     }
 

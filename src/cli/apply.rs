@@ -1,11 +1,16 @@
 //! `nself apply`
 
-use std::path::Path;
+use std::{
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use clap::Args;
 
 use crate::{
     controller::{self, Options, Pass, Project, Report, SavedPlan},
+    engine::ReadOnly,
+    model::ResourceId,
     plan::{Event, Plan, Policy, Saved},
     report::{self, Ending},
 };
@@ -177,34 +182,86 @@ fn fits(saved: &Saved, project: &Project, file: &Path) -> Result<(), Error> {
     Ok(())
 }
 
+/// Shows what would be done, and does nothing.
+pub(super) async fn only_show(
+    project: &Project,
+    options: &Options,
+    context: &Context,
+) -> Result<Exit, Error> {
+    let engine = ReadOnly::new(session::engine(context, project).await?);
+    let pass = controller::look(&engine, project, options).await?;
+    if context.ui.json {
+        context.ui.data(&report::json::plan(&pass));
+    }
+    context.ui.print(&report::plan(&pass.plan, pass.looked_ms, context.ui.out));
+    Ok(Exit::Done)
+}
+
+/// Does what was shown and agreed on by other means than a plan, and reports. When the world has moved
+/// since, nothing is done.
+pub(super) async fn carry_out_agreed(
+    project: Project,
+    options: &Options,
+    shown: &Pass,
+    context: &Context,
+) -> Result<Exit, Error> {
+    let ids = |pass: &Pass| -> Vec<ResourceId> {
+        pass.plan.changes.changes.iter().map(|change| change.id.clone()).collect()
+    };
+    let shown = ids(shown);
+    let moved = AtomicBool::new(false);
+    let agree = async |pass: &Pass| {
+        moved.store(ids(pass) != shown, Ordering::Relaxed);
+        !moved.load(Ordering::Relaxed)
+    };
+    let report = perform(project, options, agree, context).await?;
+    if moved.into_inner() {
+        let error = Error::new(Exit::Failed, "something has changed since that was shown");
+        return Err(error.remedy("look again, and give the same command once more"));
+    }
+    Ok(ended(report.as_ref(), context.ui.of("destroy")))
+}
+
 /// Shows, asks, does and reports: what apply, start, stop, restart and destroy have in common.
 pub(super) async fn carry_out(
-    mut project: Project,
+    project: Project,
     options: &Options,
     consent: &Consent,
     context: &Context,
 ) -> Result<Exit, Error> {
+    let ui = if options.destroy { context.ui.of("destroy") } else { context.ui };
+    let keyring = project.keyring.clone();
+    let recalled = project.recalled.clone();
+    let agree = async |pass: &Pass| {
+        super::plan::note_unused(pass, &options.policy, &keyring, ui);
+        if let Some(recalled) = &recalled {
+            let lasting = crate::plan::lasting(&pass.desired, &pass.plan, &recalled.lost);
+            ui.print(&report::lasting(&lasting, ui.out));
+        }
+        consent.given(pass, ui)
+    };
+    let report = perform(project, options, agree, context).await?;
+    Ok(ended(report.as_ref(), ui))
+}
+
+/// Does what `agree` agrees to, showing how far it is.
+async fn perform(
+    mut project: Project,
+    options: &Options,
+    agree: impl AsyncFn(&Pass) -> bool,
+    context: &Context,
+) -> Result<Option<Report>, Error> {
     let engine = session::engine(context, &project).await?;
     let cancel = context.interrupt.finishing();
     let ui = if options.destroy { context.ui.of("destroy") } else { context.ui };
     let progress = Progress::new(ui);
     let engine = engine.with_progress(progress.listener());
     let events = |plan: &Plan, event: Event| progress.show(plan, &event);
-    let keyring = project.keyring.clone();
-    let recalled = project.recalled.is_some();
-    let agree = async |pass: &Pass| {
-        super::plan::note_unused(pass, &options.policy, &keyring, ui);
-        if recalled {
-            let lasting = crate::plan::lasting(&pass.desired, &pass.plan);
-            ui.print(&report::lasting(&lasting, ui.out));
-        }
-        consent.given(pass, ui)
-    };
     // On the heap: a whole apply is too large a future for every caller to carry around.
     let done = Box::pin(controller::apply(&engine, &mut project, options, agree, &events, &cancel));
     let done = done.await;
     progress.end();
-    Ok(ended(done?.as_ref(), ui))
+    Ok(done?)
 }
 
 /// Shows what came of it, and returns the code to end with; `None` is a person's no.

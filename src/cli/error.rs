@@ -81,6 +81,27 @@ impl Error {
         self.exit
     }
 
+    /// Returns it in a few words: what was attempted, or how many mistakes there are.
+    pub(super) fn gist(&self) -> String {
+        match &self.mistakes {
+            Some(mistakes) => match mistakes.0.as_slice() {
+                [only] => only.message.clone(),
+                all => format!("{} mistakes", all.len()),
+            },
+            None => self.chain.join(": "),
+        }
+    }
+
+    /// Returns what was attempted, with each cause, and what to do about it.
+    pub(super) fn into_parts(self) -> (Vec<String>, Option<String>) {
+        (self.chain, self.remedy)
+    }
+
+    /// Returns it as text, where it is one of several.
+    pub(super) fn text(&self, ui: &Ui) -> String {
+        report::error(&self.chain, self.remedy.as_deref(), ui.err)
+    }
+
     /// Shows the error on the error output, and as JSON on the output where that was asked for.
     pub(super) fn show(&self, ui: &Ui) {
         if let Some(mistakes) = &self.mistakes {

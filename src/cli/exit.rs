@@ -65,7 +65,9 @@ impl Exit {
     pub(super) fn meaning(self) -> &'static str {
         match self {
             Self::Done => "done, or nothing to do",
-            Self::Failed => "something failed; what does not depend on it was still done",
+            Self::Failed => {
+                "something failed, and what does not depend on it was still done; doctor found an error"
+            }
             Self::Pending => "changes are pending (plan and drift, with --exit-code)",
             Self::Invalid => "the configuration is invalid; nothing was touched",
             Self::Held => {

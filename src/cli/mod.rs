@@ -4,8 +4,10 @@
 mod address;
 mod apply;
 mod check;
+mod clean;
 mod completion;
 mod destroy;
+mod doctor;
 mod drift;
 mod error;
 mod exec;
@@ -22,6 +24,7 @@ mod lock;
 mod logs;
 mod place;
 mod plan;
+mod reset;
 mod restart;
 mod rollback;
 mod saved;
@@ -32,6 +35,7 @@ mod start;
 mod status;
 mod stop;
 mod terminal;
+mod trust;
 mod ui;
 mod urls;
 mod version;
@@ -134,6 +138,8 @@ enum Command {
     Restart(restart::RestartArgs),
     #[command(visible_alias = "down")]
     Destroy(destroy::DestroyArgs),
+    Reset(reset::ResetArgs),
+    Clean(clean::CleanArgs),
     Status(status::StatusArgs),
     Logs(logs::LogsArgs),
     Exec(exec::ExecArgs),
@@ -142,6 +148,8 @@ enum Command {
     Graph(graph::GraphArgs),
     Lock(lock::LockArgs),
     Secret(secret::SecretArgs),
+    Trust(trust::TrustArgs),
+    Doctor(doctor::DoctorArgs),
     Completion(completion::CompletionArgs),
     Version(version::VersionArgs),
     Help(help::HelpArgs),
@@ -216,6 +224,8 @@ impl Command {
             Self::Stop(args) => stop::run(&args, context).await,
             Self::Restart(args) => restart::run(&args, context).await,
             Self::Destroy(args) => destroy::run(&args, context).await,
+            Self::Reset(args) => reset::run(&args, context).await,
+            Self::Clean(args) => clean::run(&args, context).await,
             Self::Status(args) => status::run(&args, context).await,
             Self::Logs(args) => logs::run(&args, context).await,
             Self::Exec(args) => exec::run(&args, context).await,
@@ -224,6 +234,8 @@ impl Command {
             Self::Graph(args) => graph::run(&args, context).await,
             Self::Lock(args) => lock::run(&args, context).await,
             Self::Secret(args) => secret::run(&args, context).await,
+            Self::Trust(args) => trust::run(&args, context),
+            Self::Doctor(args) => doctor::run(&args, context).await,
             Self::Completion(args) => Ok(completion::run(&args, context)),
             Self::Version(args) => version::run(&args, context).await,
             Self::Help(args) => help::run(&args, context),

@@ -72,7 +72,7 @@ fn missing(what: &str) -> Error {
 }
 
 /// Returns the folder of the user's certificate authority.
-fn authority(variables: &BTreeMap<String, String>) -> PathBuf {
+pub(super) fn authority(variables: &BTreeMap<String, String>) -> PathBuf {
     let set = |name: &str| variables.get(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let data = set("XDG_DATA_HOME")
         .filter(|path| path.is_absolute())

@@ -96,11 +96,17 @@ impl Ui {
 
     /// Asks a question that only `y` or `yes` agrees to.
     pub(super) fn ask(self, question: &str) -> Result<bool, Error> {
-        Self::write(io::stdout(), &format!("{question} [y/N] "));
+        let answer = self.answer(&format!("{question} [y/N]"))?;
+        Ok(matches!(answer.to_lowercase().as_str(), "y" | "yes"))
+    }
+
+    /// Asks for a line.
+    pub(super) fn answer(self, question: &str) -> Result<String, Error> {
+        Self::write(io::stdout(), &format!("{question} "));
         let mut answer = String::new();
         let read = io::stdin().lock().read_line(&mut answer);
         read.map_err(|error| Error::of(Exit::Failed, &error).attempting("cannot read the answer"))?;
-        Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+        Ok(answer.trim().to_owned())
     }
 
     /// A reader that has gone away, such as `head`, is no error: the work goes on, and nobody listens.

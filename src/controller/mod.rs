@@ -4,7 +4,9 @@
 //! is decided in the pure rooms.
 
 mod back;
+pub mod checkup;
 mod error;
+mod forget;
 mod load;
 pub mod pass;
 mod queue;
@@ -14,6 +16,7 @@ mod rotation;
 
 pub use back::{Returned, earlier};
 pub use error::Error;
+pub use forget::{forget_secrets, secrets_to_forget};
 pub use load::{Place, Project, Recalled, load, recall};
 pub use pass::Goal;
 pub use queue::Wait;
@@ -303,7 +306,15 @@ fn is_alike(agreed: &Plan, now: &Plan) -> bool {
     gist(agreed) == gist(now)
 }
 
-async fn look<E: Observe>(engine: &E, project: &Project, options: &Options) -> Result<Pass, Error> {
+/// Looks and plans what `options` are about; writes nothing, and could not.
+///
+/// # Errors
+/// The configuration's mistakes, or whatever the engine says.
+pub async fn look<E: Observe>(
+    engine: &E,
+    project: &Project,
+    options: &Options,
+) -> Result<Pass, Error> {
     let begin = now();
     let facts = project.facts(milliseconds())?;
     let Compiled { mut desired, warnings } = project.compile_from(&facts)?;
@@ -312,6 +323,10 @@ async fn look<E: Observe>(engine: &E, project: &Project, options: &Options) -> R
     }
     if options.destroy {
         desired = desired.emptied();
+    }
+    if options.goal == Goal::Clean {
+        // It starts nothing, so there is nothing to click on.
+        desired.urls.clear();
     }
     let brief = options.brief(project);
     let (observed, plan) = pass::look(engine, &mut desired, &brief).await?;

@@ -30,6 +30,8 @@ pub enum Goal {
     Suspend(BTreeSet<ServiceName>),
     /// These services stopped and started, and nothing else; none named is all.
     Restart(BTreeSet<ServiceName>),
+    /// What applies left behind gone, and nothing else.
+    Clean,
 }
 
 /// What a pass needs to know beside the engine and the desired state.
@@ -103,7 +105,12 @@ pub async fn converge<E: Engine>(
         if plan.is_refused() {
             return Ok((passes, plan));
         }
-        let applied = once(engine, desired, &plan, brief.keyring, tell, cancel).await?;
+        let applied = if *brief.goal == Goal::Clean {
+            // Nothing that is remembered is touched.
+            apply::apply(engine, &plan, brief.keyring, &|event| tell(&plan, event), cancel).await
+        } else {
+            once(engine, desired, &plan, brief.keyring, tell, cancel).await?
+        };
         let (done, failed, skipped) = applied.counts();
         let deferred: BTreeSet<ResourceId> = plan
             .changes
@@ -174,7 +181,7 @@ impl Goal {
     pub fn is_about_content(&self) -> bool {
         match self {
             Self::Converge | Self::Resume(_) => true,
-            Self::Suspend(_) | Self::Restart(_) => false,
+            Self::Suspend(_) | Self::Restart(_) | Self::Clean => false,
         }
     }
 
@@ -186,7 +193,7 @@ impl Goal {
     ) -> BTreeSet<ServiceName> {
         let all = || desired.containers().map(|container| container.service.clone());
         match self {
-            Self::Converge | Self::Restart(_) => recorded,
+            Self::Converge | Self::Restart(_) | Self::Clean => recorded,
             Self::Resume(services) if services.is_empty() => BTreeSet::new(),
             Self::Resume(services) => &recorded - services,
             Self::Suspend(services) if services.is_empty() => all().collect(),
@@ -205,6 +212,7 @@ impl Goal {
             };
         match self {
             Self::Converge | Self::Resume(_) => changes,
+            Self::Clean => diff::leftovers(desired, observed),
             Self::Suspend(services) => {
                 changes.changes.retain(|change| about(services, &change.id));
                 changes

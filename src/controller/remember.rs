@@ -116,6 +116,7 @@ fn command(project: &Project, options: &Options) -> Command {
         Goal::Resume(_) => Command::Start,
         Goal::Suspend(_) => Command::Stop,
         Goal::Restart(_) => Command::Restart,
+        Goal::Clean => Command::Clean,
     }
 }
 

@@ -10,6 +10,7 @@ mod container;
 mod effect;
 mod files;
 mod inner;
+mod leftover;
 mod network;
 mod recover;
 mod volume;
@@ -20,6 +21,7 @@ pub use change::{
 };
 pub use container::job_digest;
 pub use effect::{Effect, effect, is_updated};
+pub use leftover::{leftovers, unused};
 pub use recover::{Recovered, recover};
 
 use std::collections::{BTreeMap, BTreeSet};

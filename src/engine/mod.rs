@@ -14,11 +14,11 @@ pub use console::{Console, LogLine, LogSelection, Session, Usage};
 pub use error::{Cause, Error, Evidence, Refusal};
 pub use lock::{Attempt, Held, Holder, Life, Lock};
 
-use std::future::Future;
+use std::{collections::BTreeMap, future::Future};
 
 use crate::{
     model::Keyring,
-    observed::{Observed, Request},
+    observed::{Checkup, Observed, Request},
     plan::Op,
 };
 
@@ -40,6 +40,16 @@ pub trait Engine: Observe {
 
     /// Does one thing.
     fn execute(&self, op: &Op) -> impl Future<Output = Result<(), Error>> + Send;
+}
+
+/// Something that says how it is.
+pub trait Examine: Observe {
+    /// Asks. Changes nothing.
+    fn examine(&self) -> impl Future<Output = Result<Checkup, Error>> + Send;
+
+    /// Returns how many bytes each volume holds, by name, as far as the engine knows. It has to count,
+    /// which takes its time.
+    fn volume_sizes(&self) -> impl Future<Output = Result<BTreeMap<String, u64>, Error>> + Send;
 }
 
 /// A line that an engine printed during a long operation.

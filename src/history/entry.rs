@@ -64,6 +64,8 @@ pub enum Command {
     Destroy,
     /// All as it was.
     Rollback,
+    /// What nothing uses gone.
+    Clean,
 }
 
 /// What an apply was made from: enough to make the same from it once more.
@@ -214,6 +216,7 @@ impl Command {
             Self::Restart => "restart",
             Self::Destroy => "destroy",
             Self::Rollback => "rollback",
+            Self::Clean => "clean",
         }
     }
 
@@ -221,7 +224,7 @@ impl Command {
     pub fn is_about_all(self) -> bool {
         match self {
             Self::Apply | Self::Start | Self::Rollback => true,
-            Self::Stop | Self::Restart | Self::Destroy => false,
+            Self::Stop | Self::Restart | Self::Destroy | Self::Clean => false,
         }
     }
 }

@@ -56,6 +56,25 @@ impl Millis {
     }
 }
 
+impl ByteSize {
+    /// Returns the size in three digits and a unit, such as `1.2 G`, for amounts that are measured.
+    pub fn rounded(self) -> String {
+        let Self(bytes) = self;
+        for (unit, name) in [(1u64 << 40, "T"), (1 << 30, "G"), (1 << 20, "M"), (1 << 10, "K")] {
+            if bytes >= unit {
+                let tenths = u128::from(bytes) * 10 / u128::from(unit);
+                let (whole, tenth) = (tenths / 10, tenths % 10);
+                return if whole >= 10 || tenth == 0 {
+                    format!("{whole} {name}")
+                } else {
+                    format!("{whole}.{tenth} {name}")
+                };
+            }
+        }
+        format!("{bytes} B")
+    }
+}
+
 impl FromStr for ByteSize {
     type Err = InvalidUnit;
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Applied, Record};
+use super::{Applied, Host, OwnImage, PortHolder, Record, SeenTool};
 use crate::{
     desired::{Desired, Fields, Files, InnerDriver, InnerResource, Path, Resource},
     model::{ImageRef, Inner, Instance, ResourceId, Sensitive},
@@ -25,6 +25,8 @@ pub struct Request {
     pub files: Vec<Files>,
     /// Things inside services to look for.
     pub inner: Vec<InnerResource>,
+    /// Ports of the host that are wanted.
+    pub ports: BTreeSet<u16>,
     /// Whether to read the contents of files, or only their size and time (60 times faster).
     pub contents: bool,
 }
@@ -52,8 +54,15 @@ pub struct Observed {
     pub inner: BTreeMap<String, InnerState>,
     /// The project's memory.
     pub record: Option<Record>,
-    /// Ports published by containers that are not ours.
+    /// Ports of the host that containers which are not ours publish, and those of the request that
+    /// programs have.
     pub ports: Vec<PortHolder>,
+    /// What the engine's machine has to spare.
+    pub host: Host,
+    /// Locks and other tools of applies to this project.
+    pub tools: Vec<SeenTool>,
+    /// Images that nself built, for this project or any other.
+    pub own_images: Vec<OwnImage>,
 }
 
 /// Facts about the engine.
@@ -245,19 +254,6 @@ pub enum InnerState {
     Failed(String),
 }
 
-/// A port of the host that somebody else's container has.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct PortHolder {
-    /// The address; `0.0.0.0` for all.
-    pub address: String,
-    /// The port.
-    pub port: u16,
-    /// `tcp` or `udp`.
-    pub protocol: String,
-    /// The container's name.
-    pub container: String,
-}
-
 impl Request {
     /// Returns what to look at for a desired state.
     pub fn of(desired: &Desired, contents: bool) -> Self {
@@ -276,7 +272,11 @@ impl Request {
                 }
                 Resource::Files(files) => request.files.push(files.clone()),
                 Resource::Inner(inner) => request.inner.push(inner.clone()),
-                Resource::Network(_) | Resource::Volume(_) | Resource::Container(_) => {}
+                Resource::Container(container) => {
+                    let bindings = container.ports.values().flatten();
+                    request.ports.extend(bindings.map(|binding| binding.port));
+                }
+                Resource::Network(_) | Resource::Volume(_) => {}
             }
         }
         request

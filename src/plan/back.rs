@@ -4,7 +4,7 @@ use super::{Op, Plan};
 use crate::{
     desired::{Class, Desired, Resource},
     diff::Action,
-    model::ResourceId,
+    model::{ResourceId, SecretName},
 };
 
 /// Something that is not as it was although everything is as it was said.
@@ -16,10 +16,12 @@ pub enum Lasting {
     Empty(ResourceId),
     /// A job that runs once more, with what it had then.
     Again(ResourceId),
+    /// A secret whose value of then is not kept any more: it stays as it is.
+    Secret(SecretName),
 }
 
-/// Returns what a plan that goes back does not bring back.
-pub fn lasting(desired: &Desired, plan: &Plan) -> Vec<Lasting> {
+/// Returns what a plan that goes back does not bring back; `lost` are secrets of then that are not kept.
+pub fn lasting(desired: &Desired, plan: &Plan, lost: &[SecretName]) -> Vec<Lasting> {
     let of = |(id, resource): (&ResourceId, &Resource)| {
         let made = plan.changes.get(id).is_some_and(|change| change.action == Action::Create);
         let id = id.clone();
@@ -43,6 +45,7 @@ pub fn lasting(desired: &Desired, plan: &Plan) -> Vec<Lasting> {
         }
     };
     let mut lasting: Vec<Lasting> = desired.resources.iter().filter_map(of).collect();
+    lasting.extend(lost.iter().cloned().map(Lasting::Secret));
     lasting.sort();
     lasting
 }

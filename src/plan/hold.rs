@@ -5,7 +5,7 @@ use crate::{
     desired::{Container, Field, Phase, Resource},
     diff::{Action, Change, Effect},
     model::{InnerKind, ResourceId},
-    observed::PortHolder,
+    observed::{PortHolder, PortUser},
 };
 
 impl Planner<'_> {
@@ -66,26 +66,27 @@ impl Planner<'_> {
             if !self.will_start(change, wanted) {
                 continue;
             }
-            let everywhere = "0.0.0.0";
             let taken = wanted.ports.iter().find_map(|(key, bindings)| {
                 self.observed.ports.iter().find(|holder| {
-                    holder.protocol == key.protocol
-                        && bindings.iter().any(|binding| {
-                            binding.port == holder.port
-                                && (binding.address == holder.address
-                                    || binding.address == everywhere
-                                    || holder.address == everywhere)
-                        })
+                    let mut bindings = bindings.iter();
+                    bindings.any(|one| holder.keeps(&one.address, one.port, key.protocol))
                 })
             });
             // With a conflict, the container in the way may be the one that has the port.
             let in_the_way = change.subject.as_ref().map(|subject| subject.name.as_str());
-            if let Some(PortHolder { address, port, container, .. }) =
-                taken.filter(|holder| Some(holder.container.as_str()) != in_the_way)
+            let is_in_the_way = |by: &PortUser| match by {
+                PortUser::Container(name) => Some(name.as_str()) == in_the_way,
+                PortUser::Program { .. } | PortUser::Unknown => false,
+            };
+            if let Some(PortHolder { address, port, by, .. }) =
+                taken.filter(|holder| !is_in_the_way(&holder.by))
             {
+                let ours = match by {
+                    PortUser::Container(_) => ", which is not ours",
+                    PortUser::Program { .. } | PortUser::Unknown => "",
+                };
                 let why = format!(
-                    "port {port} of {address} is taken by the container {container}, which is not ours: \
-                     free it, or publish on another one"
+                    "port {port} of {address} is taken by {by}{ours}: free it, or publish on another one"
                 );
                 self.blocked.insert(change.id.clone(), why);
                 if change.subject.is_none() {

@@ -5,6 +5,7 @@
 
 mod away;
 mod back;
+mod capacity;
 mod carry;
 mod container;
 mod draft;
@@ -21,6 +22,7 @@ mod scope;
 
 pub use away::{Absence, Away, Past, absences};
 pub use back::{Lasting, lasting};
+pub use capacity::Capacity;
 pub use event::{Applied, Event, Failure, Outcome, Span};
 pub use op::{Op, Target};
 pub use planner::plan;
@@ -51,13 +53,15 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// Changes that are not made until a person releases them.
     pub held: Vec<Held>,
-    /// Changes that cannot be made, each with why: what they need is held, or a port of the host is
-    /// somebody else's.
+    /// Changes that cannot be made, each with why: what they need is held, a port of the host is
+    /// somebody else's, or the machine has no room.
     pub blocked: BTreeMap<ResourceId, String>,
     /// What is against a policy. Where one refuses, there are no steps.
     pub findings: Vec<Finding>,
     /// How long containers that run are going to be away, by the resource whose steps do it.
     pub away: BTreeMap<ResourceId, Away>,
+    /// What is asked of the engine's machine.
+    pub capacity: Capacity,
     /// The project's memory while the steps run: what a crash would leave behind.
     pub intent: Record,
     /// The project's memory as it was found.

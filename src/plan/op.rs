@@ -28,6 +28,12 @@ pub enum Op {
         /// What to build.
         build: Build,
     },
+    /// Takes a name from an image, and removes the image with its last one. One that a container was made
+    /// of stays.
+    RemoveImage {
+        /// The name, or the id of an image without one.
+        image: String,
+    },
     /// Makes a network, unless one of that name is there.
     CreateNetwork {
         /// The network.

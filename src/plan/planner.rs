@@ -45,6 +45,7 @@ pub fn plan(
     planner.hold();
     planner.block_taken_ports();
     planner.block_kept_ports();
+    planner.block_what_does_not_fit();
     planner.block();
     for change in &changes.changes {
         if !planner.is_stopped(&change.id) {
@@ -53,6 +54,7 @@ pub fn plan(
     }
     planner.take_off_emptied_volumes();
     planner.order();
+    let capacity = planner.capacity();
     let Planner { drafts, held, blocked, findings, .. } = planner;
     let mut steps = drafts.into_steps();
     if findings.iter().any(|finding| finding.effect == RuleEffect::Refuse) {
@@ -66,7 +68,19 @@ pub fn plan(
     let intent = record::intent(desired, observed, &changes, &steps, policy);
     let recorded = observed.record.clone();
     let engine = observed.engine.clone();
-    Plan { title, engine, changes, steps, held, blocked, findings, away, intent, recorded }
+    Plan {
+        title,
+        engine,
+        changes,
+        steps,
+        held,
+        blocked,
+        findings,
+        away,
+        capacity,
+        intent,
+        recorded,
+    }
 }
 
 pub(super) struct Planner<'a> {
@@ -138,7 +152,14 @@ impl<'a> Planner<'a> {
             (_, Some(Resource::Inner(inner))) => self.inner(change, inner),
             (ResourceId::Container(_), None) => {
                 for (id, name) in subjects(change) {
+                    let is_tool = self.observed.tools.iter().any(|tool| tool.id == id);
                     let target = Target::Id { id, name };
+                    if is_tool {
+                        // It never ran.
+                        let remove = Op::RemoveContainer(target);
+                        self.drafts.push(&change.id, Role::Disturb, remove, &change.reason, None);
+                        continue;
+                    }
                     let stop = Op::Stop { container: target.clone(), grace: None };
                     let stopped =
                         self.drafts.push(&change.id, Role::Disturb, stop, &change.reason, None);
@@ -178,6 +199,10 @@ impl<'a> Planner<'a> {
                     let op = Op::DropInner { inner: gone, container };
                     self.drafts.push(&change.id, Role::Disturb, op, &change.reason, None);
                 }
+            }
+            (ResourceId::Image(name), None) if change.action == Action::Remove => {
+                let op = Op::RemoveImage { image: name.clone() };
+                self.drafts.push(&change.id, Role::Disturb, op, &change.reason, None);
             }
             (ResourceId::Image(_) | ResourceId::Files(_), None) => {}
         }

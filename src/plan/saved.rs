@@ -358,6 +358,7 @@ fn gist(op: &Op, group: &ResourceId, keyring: &Keyring) -> (String, Option<Strin
         Op::Build { image, build } => {
             (format!("build {image}"), Some(build.digest.as_str().to_owned()))
         }
+        Op::RemoveImage { image } => (format!("remove image {image}"), None),
         Op::CreateNetwork { network, labels } => {
             (format!("create network {}", network.name), made(labels))
         }

@@ -11,6 +11,7 @@
 
 mod back;
 pub mod diagnostic;
+mod doctor;
 mod drift;
 mod error;
 mod explain;
@@ -24,6 +25,7 @@ pub mod markdown;
 mod outcome;
 mod plan;
 mod progress;
+mod removal;
 pub mod sarif;
 mod stale;
 mod status;
@@ -33,6 +35,7 @@ mod value;
 mod verdict;
 
 pub use back::lasting;
+pub use doctor::{Detail, doctor, doctor_json};
 pub use drift::drift;
 pub use error::error;
 pub use explain::explain;
@@ -42,6 +45,7 @@ pub use log::{LogLine, log};
 pub use outcome::{Ending, ending, outcome};
 pub use plan::plan;
 pub use progress::{back, brief, line, step};
+pub use removal::{Removal, removal, removal_json};
 pub use stale::moved;
 pub use status::{Condition, ServiceStatus, Status, status};
 pub use style::Style;

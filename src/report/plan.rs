@@ -12,7 +12,7 @@ use crate::{
 use super::{
     field,
     style::{Style, Tone, clean, columns, dotted, pad},
-    value::{count, took},
+    value::{amount, count, took},
     verdict::{self, Summary, Verdict},
 };
 
@@ -61,8 +61,11 @@ pub fn plan(plan: &Plan, looked_ms: u64, style: Style) -> String {
         () if plan.is_refused() => Some("refused: nothing is done".to_owned()),
         () => plan.is_empty().then(|| "nothing to do now".to_owned()),
     };
-    let parts: Vec<String> =
-        nothing.into_iter().chain(summary.split(" · ").map(str::to_owned)).collect();
+    let parts: Vec<String> = nothing
+        .into_iter()
+        .chain(summary.split(" · ").map(str::to_owned))
+        .chain(room(plan))
+        .collect();
     out += &dotted(&parts, style.width);
     out.push('\n');
     out
@@ -246,7 +249,19 @@ fn notes(plan: &Plan, style: Style) -> String {
         format!("  {} {id}: {}\n", style.paint(Tone::Dim, "note"), clean(text))
     };
     let notes: String = plan.changes.notes.iter().map(|note| line(&note.id, &note.text)).collect();
-    notes + &findings(plan, style)
+    let short = plan.capacity.memory_missing().map(|missing| {
+        let note = style.paint(Tone::Dim, "note");
+        let missing = amount(missing);
+        format!("  {note} memory: the limits go {missing} beyond what is free; it may run out\n")
+    });
+    notes + &short.unwrap_or_default() + &findings(plan, style)
+}
+
+/// What the machine is asked for, where it is known what it has.
+fn room(plan: &Plan) -> Option<String> {
+    let free = amount(plan.capacity.memory_free?);
+    let more = u64::try_from(plan.capacity.memory_more).ok().filter(|more| *more > 0)?;
+    Some(format!("needs {} more memory ({free} free)", amount(more)))
 }
 
 pub(super) fn joined(parts: &[&str]) -> String {

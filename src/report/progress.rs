@@ -15,6 +15,7 @@ pub fn step(step: &Step) -> String {
     let text = match &step.op {
         Op::Pull { image, from } if image == from => format!("pull {image}"),
         Op::Pull { image, from } => format!("pull {image} from {from}"),
+        Op::RemoveImage { image } => format!("remove image {}", short(image)),
         Op::Build { image, .. } => format!("build {image}"),
         Op::CreateNetwork { network, .. } => format!("create network {}", network.name),
         // The engine knows it by an id, people by its name.
@@ -50,6 +51,11 @@ pub fn step(step: &Step) -> String {
         Op::RemoveRecord { .. } => "forget it".to_owned(),
     };
     clean(&text)
+}
+
+/// The id of an image is long, and its beginning is enough to tell it by.
+fn short(image: &str) -> &str {
+    image.strip_prefix("sha256:").and_then(|id| id.get(..12)).unwrap_or(image)
 }
 
 /// Returns the line of an event, for output that is not a terminal: one for each finished step, and one

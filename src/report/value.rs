@@ -102,19 +102,7 @@ fn command(words: &[String]) -> String {
 
 /// Returns a number of bytes in three digits and a unit, for amounts that are measured.
 pub(super) fn amount(bytes: u64) -> String {
-    let units = [(1u64 << 40, "T"), (1 << 30, "G"), (1 << 20, "M"), (1 << 10, "K")];
-    for (unit, name) in units {
-        if bytes >= unit {
-            let tenths = u128::from(bytes) * 10 / u128::from(unit);
-            let (whole, tenth) = (tenths / 10, tenths % 10);
-            return if whole >= 10 || tenth == 0 {
-                format!("{whole} {name}")
-            } else {
-                format!("{whole}.{tenth} {name}")
-            };
-        }
-    }
-    format!("{bytes} B")
+    ByteSize(bytes).rounded()
 }
 
 /// Returns a measured duration: `41 ms`, `1.4 s`, `2 min`, `3 h 5 min`, `3 d 4 h`.

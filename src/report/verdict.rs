@@ -88,9 +88,10 @@ impl Verdict {
                 Op::Signal { .. } | Op::SwitchFiles { .. } => Some(Self::Reload),
                 Op::Pull { .. } => Some(Self::Pull),
                 Op::Build { .. } => Some(Self::Build),
-                Op::RemoveContainer(_) | Op::RemoveNetwork { .. } | Op::RemoveVolume { .. } => {
-                    Some(Self::Remove)
-                }
+                Op::RemoveContainer(_)
+                | Op::RemoveImage { .. }
+                | Op::RemoveNetwork { .. }
+                | Op::RemoveVolume { .. } => Some(Self::Remove),
                 _ => Some(Self::InPlace),
             })
             .min()

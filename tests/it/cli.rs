@@ -58,16 +58,21 @@ fn with(text: &str) -> TempDir {
 
 const SHOP: &str = "[project]\nname = \"shop\"\n\n[services.postgres]\n";
 
-const COMMANDS: [&str; 20] = [
+const COMMANDS: [&str; 27] = [
     "init",
     "check",
     "plan",
+    "show",
     "apply",
+    "rollback",
+    "history",
     "drift",
     "start",
     "stop",
     "restart",
     "destroy",
+    "reset",
+    "clean",
     "status",
     "logs",
     "exec",
@@ -76,6 +81,8 @@ const COMMANDS: [&str; 20] = [
     "graph",
     "lock",
     "secret",
+    "trust",
+    "doctor",
     "completion",
     "version",
     "help",
@@ -344,5 +351,65 @@ fn completions_name_the_commands() {
         let ended = run(&folder, &format!("completion {shell}"));
         assert_eq!(ended.code, 0);
         assert!(ended.out.contains("drift"), "{shell}");
+    }
+}
+
+#[test]
+fn doctor_reports_what_keeps_it_from_looking() {
+    let folder = empty();
+    let nothing = run(&folder, "doctor");
+    assert_eq!(nothing.code, 1, "{}{}", nothing.out, nothing.err);
+    assert!(nothing.out.contains("no engine answers at unix://HERE/none.sock"), "{}", nothing.out);
+    assert!(nothing.out.contains("not checked:"), "{}", nothing.out);
+
+    let broken = run(&with("[project]\nname = \"shop\"\nnmae = 1\n"), "doctor --json");
+    let json: Value = serde_json::from_str(&broken.out).unwrap();
+    let found = |json: &Value, rule: &str| {
+        let rules = json["rules"].as_array().unwrap().clone();
+        let one = rules.into_iter().find(|one| one["rule"] == rule).unwrap();
+        (one["verdict"].clone(), one["findings"][0]["what"].to_string())
+    };
+    assert_eq!((broken.code, &json["errors"]), (1, &2.into()));
+    assert!(found(&json, "project").1.contains("unknown key"), "{}", found(&json, "project").1);
+    assert_eq!(found(&json, "services").0, "not_checked");
+
+    // What needs no engine is looked at all the same, and repaired.
+    let shop = with(SHOP);
+    fs::create_dir_all(shop.path().join(".nself")).unwrap();
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(shop.path().join(".nself"), open).unwrap();
+    let fixed = run(&shop, "doctor --fix");
+    assert_eq!(fixed.code, 1, "the engine is still silent");
+    assert!(fixed.out.contains("fixed: chmod 700 .nself\n"), "{}", fixed.out);
+    assert!(!run(&shop, "doctor").out.contains("others may"));
+    assert_eq!(run(&shop, "-f nowhere.toml doctor").code, 3);
+}
+
+#[test]
+fn what_destroys_asks_or_is_told_by_name() {
+    let folder = with(SHOP);
+    for (words, remedy) in [
+        ("reset", "nself reset --yes-delete-data NAME"),
+        ("reset --yes-delete-data shop-prod", "nself reset --yes-delete-data shop"),
+        ("clean", "nself clean -y"),
+    ] {
+        let ended = run(&folder, words);
+        assert_eq!(ended.code, 64, "{words}: {}", ended.err);
+        assert!(ended.err.contains(remedy), "{words}: {}", ended.err);
+    }
+    // One vault serves all environments of a file, and a reset is about one.
+    let several = with(&format!("{SHOP}[environments.prod]\n"));
+    let ended = run(&several, "reset --dry-run --secrets");
+    assert_eq!(ended.code, 3, "{}", ended.err);
+    assert!(ended.err.contains("all environments"), "{}", ended.err);
+}
+
+#[test]
+fn there_is_nothing_to_trust_before_the_first_certificate() {
+    let folder = empty();
+    for words in ["trust status", "trust install", "trust uninstall --dry-run"] {
+        let ended = run(&folder, words);
+        assert_eq!(ended.code, 1, "{words}: {}", ended.err);
+        assert!(ended.err.contains("there is no local authority yet"), "{}", ended.err);
     }
 }

@@ -12,8 +12,8 @@ use nself::{
     },
     desired::{Desired, Facts, Path},
     engine::{Engine as _, sim::Sim},
-    model::{Digest, Keyring, Millis, SecretName, Sensitive, ServiceName},
-    observed::{Observed, State},
+    model::{ByteSize, Digest, Keyring, Millis, SecretName, Sensitive, ServiceName},
+    observed::{Disk, Observed, PortHolder, PortUser, State},
     plan::{Past, Plan, Policy},
     report::{self, Style},
     spec::{Input, Source, parse},
@@ -195,6 +195,20 @@ fn happen(sim: &Sim, deed: &str) {
                 world.networks.values_mut().find(|(seen, _)| seen.name == *network).unwrap();
             seen.fields.insert(nself::desired::Field::Internal.path(), true);
         }
+        ["memory", total, free] => {
+            world.memory = bytes(total);
+            world.host.memory_free = Some(bytes(free));
+        }
+        ["disk", free, total] => {
+            world.host.disk = Some(Disk { free: bytes(free), total: bytes(total) });
+        }
+        ["networks", left] => world.host.networks_left = Some(left.parse().unwrap()),
+        ["listen", address, port, name, pid] => world.programs.push(PortHolder {
+            address: (*address).to_owned(),
+            port: port.parse().unwrap(),
+            protocol: "tcp".to_owned(),
+            by: PortUser::Program { name: (*name).to_owned(), pid: pid.parse().unwrap() },
+        }),
         ["forget"] => world.records.clear(),
         ["edit", volume] => {
             let sets = &mut world.volumes.get_mut(*volume).unwrap().sets;
@@ -205,6 +219,10 @@ fn happen(sim: &Sim, deed: &str) {
         }
         _ => panic!("nobody knows how to `{deed}`"),
     }
+}
+
+fn bytes(size: &str) -> u64 {
+    size.parse::<ByteSize>().unwrap().0
 }
 
 fn steps(plan: &Plan) -> String {

@@ -16,6 +16,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("observed", &["model", "catalog", "desired"]),
     ("diff", &["model", "catalog", "desired", "observed"]),
     ("plan", &["model", "catalog", "desired", "observed", "diff"]),
+    ("doctor", &["model", "desired", "observed", "diff", "plan"]),
     ("source", &["model"]),
     ("secret", &["model", "desired"]),
     ("cert", &["model", "secret"]),
@@ -25,8 +26,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "controller",
         &[
-            "model", "catalog", "spec", "desired", "observed", "diff", "plan", "source", "secret",
-            "cert", "history", "engine", "apply",
+            "model", "catalog", "spec", "desired", "observed", "diff", "plan", "doctor", "source",
+            "secret", "cert", "history", "engine", "apply",
         ],
     ),
     (
@@ -39,6 +40,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "observed",
             "diff",
             "plan",
+            "doctor",
             "history",
             "engine",
             "controller",
@@ -54,6 +56,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "observed",
             "diff",
             "plan",
+            "doctor",
             "source",
             "secret",
             "cert",
@@ -68,7 +71,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 
 /// Rooms that take values and return values.
 const PURE: &[&str] =
-    &["model", "catalog", "spec", "desired", "observed", "diff", "plan", "report"];
+    &["model", "catalog", "spec", "desired", "observed", "diff", "plan", "doctor", "report"];
 
 /// A library → the only places that may name it.
 const LIBRARIES: &[(&str, &[&str])] = &[

@@ -6,13 +6,13 @@ use std::{
 };
 
 use bollard::query_parameters::{
-    BuildImageOptions, CreateImageOptionsBuilder, TagImageOptionsBuilder,
+    BuildImageOptions, CreateImageOptionsBuilder, RemoveImageOptions, TagImageOptionsBuilder,
 };
 use futures_util::StreamExt as _;
 use hyper::body::Bytes;
 use tokio::sync::mpsc;
 
-use super::{Docker, context};
+use super::{Docker, context, refusal};
 use crate::{
     desired::{Build, BuildContext},
     engine::{Error, Refusal},
@@ -126,6 +126,13 @@ impl Docker {
             }
             other => Err(other),
         }
+    }
+
+    pub(super) async fn remove_image(&self, image: &str) -> Result<(), Error> {
+        let removed = self.api.remove_image(image, None::<RemoveImageOptions>, None).await;
+        refusal::found(removed)
+            .map(drop)
+            .map_err(|error| self.refused(format!("remove the image {image}"), &error))
     }
 
     fn failed_to_pack(&self, what: &str, error: &io::Error) -> Error {

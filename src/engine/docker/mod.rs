@@ -27,6 +27,11 @@ mod record;
 mod console;
 mod lock;
 mod port;
+mod socket;
+mod pool;
+mod host;
+mod tool;
+mod examine;
 
 use std::{
     collections::BTreeMap,
@@ -64,6 +69,7 @@ struct EngineInfo {
     facts: EngineFacts,
     defaults: Defaults,
     dialect: Dialect,
+    machine: host::Machine,
 }
 
 /// Longer than any answer takes to begin; what takes longer by design says so itself.
@@ -173,6 +179,7 @@ impl Engine for Docker {
         match op {
             Op::Pull { image, from } => self.pull(image, from).await,
             Op::Build { image, build } => self.build(image, build).await,
+            Op::RemoveImage { image } => self.remove_image(image).await,
             Op::CreateNetwork { network, labels } => self.create_network(network, labels).await,
             Op::RemoveNetwork { id } => self.remove_network(id).await,
             Op::CreateVolume { volume, labels } => self.create_volume(volume, labels).await,

@@ -19,14 +19,16 @@ use super::{
     Docker, EngineInfo,
     decode::{self, Around},
     defaults::Defaults,
-    dialect, record, refusal,
+    dialect,
+    host::Machine,
+    record, refusal, tool,
 };
 use crate::{
     desired::{Field, Fields},
     engine::{Error, Observe},
     model::ResourceId,
     observed::{
-        EngineFacts, LiveFields, Observed, PortHolder, Request, SeenContainer, SeenImage,
+        EngineFacts, LiveFields, Observed, PortHolder, PortUser, Request, SeenContainer, SeenImage,
         SeenNetwork, SeenVolume, label,
     },
 };
@@ -83,19 +85,34 @@ impl Observe for Docker {
                 defaults.strip(&mut container.fields);
             }
         }
-        let (files, inner) =
-            tokio::join!(self.look_at_files(request, &seen), self.look_inside(request, &seen));
+        let (machine, published) = (info.machine.clone(), published_ports(&containers));
+        let (listed, wanted) = (networks.clone(), request.ports.clone());
+        let spare = tokio::task::spawn_blocking(move || machine.look(&listed, &wanted, &published));
+        let (files, inner, spare) = tokio::join!(
+            self.look_at_files(request, &seen),
+            self.look_inside(request, &seen),
+            spare
+        );
+        // What the machine does not tell is not known.
+        let (host, programs) = spare.unwrap_or_default();
+        let mut ports = foreign_ports(&containers, &around);
+        ports.extend(programs);
+        ports.sort();
+        let seen_volumes = seen_volumes(&volumes, request, &around);
         Ok(Observed {
             at: now(),
             engine: info.facts.clone(),
             networks: seen_networks(&networks, &containers, request, &around),
-            volumes: seen_volumes(&volumes, request, &around),
             images: found_images,
             image_defaults,
             files: files?,
             inner,
             record: memory.map(|memory| memory.record),
-            ports: foreign_ports(&containers, &around),
+            ports,
+            host,
+            tools: tool::tools(&containers, request, &seen_volumes),
+            volumes: seen_volumes,
+            own_images: tool::own_images(&images, &containers),
             containers: seen,
         })
     }
@@ -111,6 +128,7 @@ impl Docker {
             let version = version.version.unwrap_or_default();
             let short: Vec<&str> = version.splitn(3, '.').take(2).collect();
             let dialect = if podman { dialect::PODMAN } else { dialect::DOCKER };
+            let machine = Machine::of(&self.address, &info, podman).await;
             let facts = EngineFacts {
                 name: format!("{} {}", dialect.name, short.join(".")),
                 api: self.api.client_version().to_string(),
@@ -137,7 +155,7 @@ impl Docker {
                 ipc: dialect.ipc,
                 learned: Fields::default(),
             };
-            Ok(EngineInfo { facts, defaults, dialect })
+            Ok(EngineInfo { facts, defaults, dialect, machine })
         };
         self.engine.get_or_try_init(ask).await.cloned()
     }
@@ -376,11 +394,17 @@ fn foreign_ports(all: &[ContainerSummary], around: &Around<'_>) -> Vec<PortHolde
             };
             let address = address.to_owned();
             let protocol = port.typ.map_or_else(|| "tcp".to_owned(), |typ| typ.to_string());
-            let container = name.to_owned();
-            holders.insert(PortHolder { address, port: public, protocol, container });
+            let by = PortUser::Container(name.to_owned());
+            holders.insert(PortHolder { address, port: public, protocol, by });
         }
     }
     holders.into_iter().collect()
+}
+
+/// Returns the ports of the host that any container has.
+fn published_ports(all: &[ContainerSummary]) -> BTreeSet<u16> {
+    let ports = all.iter().flat_map(|container| container.ports.iter().flatten());
+    ports.filter_map(|port| port.public_port).collect()
 }
 
 fn volume_owner(volume: &ApiVolume, around: &Around<'_>) -> crate::observed::Owner {
@@ -388,7 +412,7 @@ fn volume_owner(volume: &ApiVolume, around: &Around<'_>) -> crate::observed::Own
 }
 
 /// A container has further names, with a slash in the middle, when others link to it.
-fn names_of(container: &ContainerSummary) -> impl Iterator<Item = &str> {
+pub(super) fn names_of(container: &ContainerSummary) -> impl Iterator<Item = &str> {
     let names = container.names.iter().flatten();
     names.map(|name| name.trim_start_matches('/')).filter(|name| !name.contains('/'))
 }

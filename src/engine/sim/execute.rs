@@ -38,6 +38,17 @@ pub(super) fn execute(world: &mut World, op: &Op, keyring: &Keyring) -> Result<(
             let built_from = Some(digest.as_str().to_owned());
             world.images.insert(image.to_string(), SeenImage { id, built_from, size: 1 });
         }
+        Op::RemoveImage { image } => {
+            let there = world.images.get(image);
+            let is_used = there.is_some_and(|there| {
+                let mut containers = world.containers.values();
+                containers.any(|container| container.seen.image_id == there.id)
+            });
+            if is_used {
+                return refuse("remove the image", Refusal::InUse, "image is being used");
+            }
+            world.images.remove(image);
+        }
         Op::CreateNetwork { network, labels } => {
             let mut there = world.networks.values().filter(|(seen, _)| seen.name == network.name);
             if let Some((_, theirs)) = there.next() {
@@ -167,6 +178,11 @@ pub(super) fn execute(world: &mut World, op: &Op, keyring: &Keyring) -> Result<(
                 return refuse("rename the container", Refusal::NameTaken, "name is in use");
             }
             get_mut(world, container)?.seen.name.clone_from(to);
+        }
+        Op::RemoveContainer(target) if world.is_tool(target.reference()) => {
+            for tools in world.tools.values_mut() {
+                tools.retain(|tool| tool.id != target.reference());
+            }
         }
         Op::RemoveContainer(target) => {
             if let Some(container) = world.find(target.reference()) {
@@ -367,7 +383,10 @@ fn start(world: &mut World, target: &Target) -> Result<(), Error> {
             && matches!(other.seen.state, State::Running | State::Paused)
             && !published(&other.seen).is_disjoint(&ports)
     });
-    if taken {
+    let has = |(address, port): &(String, u16)| {
+        world.programs.iter().any(|program| program.keeps(address, *port, "tcp"))
+    };
+    if taken || ports.iter().any(has) {
         return refuse("start the container", Refusal::PortTaken, "port is already allocated");
     }
     for path in seen.fields.0.keys().filter(|path| path.field == Field::Network) {

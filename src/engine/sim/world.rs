@@ -7,9 +7,9 @@ use crate::{
     engine::Holder,
     model::{Inner, Instance, ResourceId},
     observed::{
-        Applied, EngineFacts, FileStat, InnerState, Live, LiveFields, Observed, Owner, PortHolder,
-        Record, Request, SeenContainer, SeenFiles, SeenImage, SeenNetwork, SeenVolume, State,
-        label,
+        Applied, EngineFacts, FileStat, Host, InnerState, Live, LiveFields, Observed, OwnImage,
+        Owner, PortHolder, PortUser, Record, Request, SeenContainer, SeenFiles, SeenImage,
+        SeenNetwork, SeenTool, SeenVolume, State, label,
     },
 };
 
@@ -36,6 +36,14 @@ pub struct World {
     pub broken: BTreeSet<String>,
     /// Images no registry has.
     pub unknown_images: BTreeSet<String>,
+    /// What its machine has to spare.
+    pub host: Host,
+    /// Bytes of memory its machine has; 0 when unknown.
+    pub memory: u64,
+    /// Ports of its machine that programs have.
+    pub programs: Vec<PortHolder>,
+    /// Tools of applies that were left behind, by the prefix of the project.
+    pub tools: BTreeMap<String, Vec<SeenTool>>,
     counter: u64,
 }
 
@@ -109,20 +117,51 @@ impl World {
         }
     }
 
+    /// Returns whether an id is that of a tool that was left behind.
+    pub(super) fn is_tool(&self, id: &str) -> bool {
+        self.tools.values().flatten().any(|tool| tool.id == id)
+    }
+
+    fn facts(&self) -> EngineFacts {
+        EngineFacts {
+            name: "sim".into(),
+            api: "1.41".into(),
+            address: "sim:".into(),
+            id: "sim".into(),
+            updates_in_place: true,
+            memory: self.memory,
+            ..EngineFacts::default()
+        }
+    }
+
+    fn own_images(&self) -> Vec<OwnImage> {
+        let built = self.images.iter().filter(|(_, image)| image.built_from.is_some());
+        let is_used = |id: &str| {
+            let mut containers = self.containers.values();
+            containers.any(|container| container.seen.image_id == id)
+        };
+        built
+            .map(|(name, image)| OwnImage {
+                id: image.id.clone(),
+                tags: vec![name.clone()],
+                size: image.size,
+                created: 0,
+                used: is_used(&image.id),
+            })
+            .collect()
+    }
+
     pub(super) fn observe(&self, request: &Request) -> Observed {
         let owner = |labels: &BTreeMap<String, String>| owner(labels, request);
         let instance = request.instance.as_ref().map(ToString::to_string).unwrap_or_default();
         let memory = (request.prefix.clone(), request.project_id.clone(), instance);
         let mut observed = Observed {
-            engine: EngineFacts {
-                name: "sim".into(),
-                api: "1.41".into(),
-                address: "sim:".into(),
-                id: "sim".into(),
-                updates_in_place: true,
-                ..EngineFacts::default()
-            },
+            engine: self.facts(),
             record: self.records.get(&memory).and_then(|text| Record::parse(text)),
+            ports: self.programs.clone(),
+            host: self.host.clone(),
+            tools: self.tools.get(&request.prefix).cloned().unwrap_or_default(),
+            own_images: self.own_images(),
             ..Observed::default()
         };
         for container in self.containers.values() {
@@ -142,7 +181,7 @@ impl World {
                         address,
                         port,
                         protocol: "tcp".to_owned(),
-                        container: seen.name.clone(),
+                        by: PortUser::Container(seen.name.clone()),
                     }
                 }));
             }

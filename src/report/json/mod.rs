@@ -12,6 +12,7 @@ mod plan;
 mod rest;
 mod run;
 mod schema;
+mod trust;
 
 pub use history::{between, generation, history, verified};
 pub use lock::lock;
@@ -22,6 +23,7 @@ pub use rest::{
 };
 pub use run::{applied, event};
 pub use schema::{OUTPUTS, Output};
+pub use trust::{StoreJson, trust};
 
 use serde::Serialize;
 

@@ -9,7 +9,7 @@ use super::{FORMAT_VERSION, change::steps};
 use crate::{
     diff::{Change, Effect, FieldChange, LeftOut, Mover},
     model::{Origin, ResourceId},
-    plan::{Away, Finding, Held, Plan},
+    plan::{Away, Capacity, Finding, Held, Plan},
     report::{
         step,
         value::shown,
@@ -46,6 +46,8 @@ pub(super) struct Own {
     targets: Vec<String>,
     /// What differs and is left out, because it is about other services.
     left_out: Vec<LeftOutJson>,
+    /// What is asked of the engine's machine.
+    capacity: CapacityJson,
     /// What one should know although nothing is to be done about it.
     notes: Vec<NoteJson>,
     /// The calls to the engine, in order.
@@ -61,6 +63,27 @@ struct Engine {
     api: String,
     /// Its address.
     address: String,
+}
+
+/// What is asked of the engine's machine, in bytes; what is not known is left out.
+#[derive(Serialize, JsonSchema)]
+struct CapacityJson {
+    /// How much more memory the limits allow; negative for less.
+    memory_more: i64,
+    /// How much memory is free.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    memory_free: Option<u64>,
+    /// How many networks are made.
+    networks_more: usize,
+    /// How many the address pools still hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    networks_left: Option<u32>,
+    /// How much of the engine's disk is free.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    disk_free: Option<u64>,
+    /// How much of it has to stay free.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    disk_floor: Option<u64>,
 }
 
 /// What happens to one resource.
@@ -246,6 +269,7 @@ impl Own {
             changes,
             held: plan.held.iter().map(HeldJson::of).collect(),
             blocked: plan.blocked.iter().map(|(id, why)| (id.to_string(), why.clone())).collect(),
+            capacity: CapacityJson::of(&plan.capacity),
             refused: plan.is_refused(),
             policy: plan.findings.iter().map(FindingJson::of).collect(),
             targets: plan.changes.targets.iter().map(ToString::to_string).collect(),
@@ -282,6 +306,20 @@ fn away(plan: &Plan, id: &ResourceId) -> Option<serde_json::Value> {
         Away::About(millis) => millis.0.into(),
         Away::Unknown => serde_json::Value::Null,
     })
+}
+
+impl CapacityJson {
+    fn of(capacity: &Capacity) -> Self {
+        let Capacity { memory_more, memory_free, networks_more, networks_left, disk } = *capacity;
+        Self {
+            memory_more,
+            memory_free,
+            networks_more,
+            networks_left,
+            disk_free: disk.map(|disk| disk.free),
+            disk_floor: disk.map(crate::observed::Disk::floor),
+        }
+    }
 }
 
 impl FindingJson {

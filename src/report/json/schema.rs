@@ -12,7 +12,9 @@ use super::{
         SecretsJson, StatusJson, UrlsJson, VersionJson,
     },
     run::EventLine,
+    trust::TrustJson,
 };
+use crate::report::{doctor::DoctorJson, removal::RemovalJson};
 
 /// One kind of output.
 #[derive(Debug, Clone, Copy)]
@@ -41,6 +43,9 @@ pub const OUTPUTS: &[Output] = &[
     output::<ExplainJson<'_>>("explain", "nself explain --json"),
     output::<SecretsJson<'_>>("secrets", "nself secret list --json"),
     output::<RecoveredJson>("secret-recover", "nself secret recover --json"),
+    output::<DoctorJson<'_>>("doctor", "nself doctor --json"),
+    output::<RemovalJson<'_>>("reset", "nself reset --dry-run --json"),
+    output::<TrustJson<'_>>("trust", "nself trust --json"),
     output::<LogJson<'_>>("log", "nself logs --json: each line"),
     output::<VersionJson<'_>>("version", "nself version --json"),
     output::<InitJson<'_>>("init", "nself init --json"),

@@ -4,6 +4,7 @@
 //! the engine's own command line, as a person would.
 
 mod canary;
+mod care;
 mod changes;
 mod contend;
 mod failing;

@@ -6,7 +6,7 @@ use nself::{
     desired::{Build, BuildContext, Field, HostBinding, Limits, PortKey, Restart},
     engine::{Engine, Error, Refusal},
     model::{ByteSize, Cpus, Digest, Millis, ResourceId, SecretName, Text},
-    observed::{Live, State, label},
+    observed::{Live, PortUser, State, label},
     plan::{Op, Target},
 };
 
@@ -178,7 +178,7 @@ pub async fn ports_of_others_are_seen_and_refused<E: Engine>(engine: &E, prefix:
     let holders = look(engine, prefix).await.ports;
     let theirs = holders.iter().find(|holder| holder.port == port);
     let theirs = theirs.unwrap_or_else(|| panic!("{port} is not in {holders:?}"));
-    assert_eq!(theirs.container, format!("{prefix}-theirs"));
+    assert_eq!(theirs.by, PortUser::Container(format!("{prefix}-theirs")));
     assert_eq!(theirs.address, "127.0.0.1");
     let ours = with_port("ours");
     run(engine, make::creation(prefix, &ours)).await;

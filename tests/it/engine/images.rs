@@ -36,7 +36,10 @@ pub async fn a_build_is_labelled_and_used<E: Engine>(engine: &E, prefix: &str) {
     assert_eq!(seen.images[IMAGE].built_from, None);
     assert!(seen.images[&image].size > 0);
     assert!(seen.image_defaults.contains_key(&seen.images[&image].id));
-    super::docker::remove_image(&image).await;
+    let own = seen.own_images.iter().find(|own| own.tags.contains(&image)).unwrap();
+    assert!(!own.used && own.created > 0, "{own:?}");
+    super::twice(engine, Op::RemoveImage { image: image.clone() }).await;
+    assert!(!engine.observe(&request).await.unwrap().images.contains_key(&image));
 }
 
 pub async fn a_failed_build_says_where<E: Engine>(engine: &E, prefix: &str) {

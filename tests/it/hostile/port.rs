@@ -47,19 +47,36 @@ fn a_port_of_a_program() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let (_gone, scene, name) = project("program", port);
+    // It ran before, without the port.
+    let text = std::fs::read_to_string(scene.path("nself.toml")).unwrap();
+    scene.write(
+        text.lines()
+            .filter(|line| !line.starts_with("publish"))
+            .collect::<Vec<_>>()
+            .join("\n")
+            .as_str(),
+    );
+    scene.converge();
+    scene.write(&text);
+    let life = docker(&["inspect", "-f", "{{.Id}} {{.State.StartedAt}}", &format!("{name}-web")]);
     // Threads have names of their own; the program's is in the table of processes.
     let comm = std::fs::read_to_string("/proc/self/comm").unwrap();
     let by = format!("{} (process {})", comm.trim(), std::process::id());
+    let blocked = format!("blocked: port {port} of 127.0.0.1 is taken by {by}: free it");
+    let planned = scene.run("plan");
+    assert!(planned.out.contains(&blocked), "{}", planned.whole());
+    let json: serde_json::Value = serde_json::from_str(&scene.run("plan --json").out).unwrap();
+    let capacity = &json["nself"]["capacity"];
+    for key in ["memory_free", "disk_free", "disk_floor", "networks_left"] {
+        assert!(capacity[key].as_u64().is_some_and(|number| number > 0), "{key}: {capacity}");
+    }
     let ended = scene.run("apply -y");
-    assert_eq!(ended.code, 1, "{}", ended.whole());
-    assert_eq!(
-        ended.err,
-        format!(
-            "✗ the engine refused to start {name}-web\n    because  127.0.0.1:{port} of the host is \
-             taken by {by}\n    next     free the port or choose another one in nself.toml\n2 steps \
-             done, 1 failed, 1 not started. Exit 1.\n"
-        )
-    );
+    assert_eq!(ended.code, 4, "{}", ended.whole());
+    assert!(ended.out.contains(&blocked), "{}", ended.whole());
+    let found = scene.run("doctor");
+    assert!(found.out.contains(&format!("port {port} of 127.0.0.1 is taken by {by}")));
+    let now = docker(&["inspect", "-f", "{{.Id}} {{.State.StartedAt}}", &format!("{name}-web")]);
+    assert_eq!(now, life, "what ran was not touched");
     drop(listener);
     scene.converge();
 }

@@ -8,7 +8,7 @@ use nself::{
     diff::{Action, Change, Changes, FieldChange, Leftover, Mover, Shown},
     model::{Fingerprint, Millis, Origin, ProjectName, ResourceId, ServiceName},
     observed::{EngineFacts, Observed, Record},
-    plan::{Applied, Failure, Held, Op, Outcome, Plan, Release, Step, Target, Verb},
+    plan::{Applied, Capacity, Failure, Held, Op, Outcome, Plan, Release, Step, Target, Verb},
 };
 
 pub(crate) fn id(text: &str) -> ResourceId {
@@ -47,6 +47,7 @@ pub(crate) fn empty() -> Plan {
         blocked: BTreeMap::new(),
         findings: Vec::new(),
         away: BTreeMap::new(),
+        capacity: Capacity::default(),
         intent: Record::default(),
         recorded: Some(Record { generation: 12, ..Record::default() }),
     }
