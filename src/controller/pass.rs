@@ -99,7 +99,8 @@ pub async fn converge<E: Engine>(
             .filter(|change| change.action == Action::Deferred)
             .map(|change| change.id.clone())
             .collect();
-        let nothing_done = done + failed + skipped == 0;
+        let adopted = plan.changes.changes.iter().any(|change| plan.adopts(&change.id));
+        let nothing_done = done + failed + skipped == 0 && !adopted;
         passes.push((plan.clone(), applied));
         if nothing_done || matches!(brief.goal, Goal::Restart(_)) {
             let rest = if nothing_done { plan } else { Plan { steps: Vec::new(), ..plan } };

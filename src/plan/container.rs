@@ -22,6 +22,14 @@ pub(super) fn group(planner: &mut Planner<'_>, change: &Change, wanted: &Contain
         .subject
         .as_ref()
         .and_then(|subject| planner.observed.containers.iter().find(|seen| seen.id == subject.id));
+    if planner.adopts(change) {
+        // From here on it is one of ours that differs.
+        let ours = Change::of_fields(id, change.fields.clone(), &change.reason);
+        if let (Some(seen), false) = (seen, ours.fields.is_empty()) {
+            settle(planner, &ours.about(&seen.id, &seen.name), wanted, seen);
+        }
+        return;
+    }
     match (change.action, seen) {
         (Action::Create, _) => {
             create(planner, id, wanted, &change.reason, None);

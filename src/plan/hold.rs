@@ -14,10 +14,16 @@ impl Planner<'_> {
         for change in &self.changes.changes {
             let resource = self.desired.resources.get(&change.id);
             let (verb, what, unusable) = match (change.action, &change.id) {
-                (Action::Conflict, ResourceId::Container(_)) => {
-                    (Verb::Replace, "would remove a container that is not ours", true)
-                }
-                (Action::Conflict, _) => (Verb::Adopt, "would take as ours what is not", true),
+                (Action::Conflict, id) => match (self.fits(change), id) {
+                    (true, _) => (Verb::Adopt, "would take as ours what is not", true),
+                    (false, ResourceId::Container(_)) => {
+                        (Verb::Replace, "would remove a container that is not ours", true)
+                    }
+                    (false, ResourceId::Network(_)) => {
+                        (Verb::Replace, "would make a network anew that is not ours", true)
+                    }
+                    (false, _) => (Verb::Replace, "would delete a volume that is not ours", true),
+                },
                 (Action::Remove, ResourceId::Volume(name)) => {
                     let seen = self.observed.volumes.iter().find(|seen| seen.name == *name);
                     if seen.is_some_and(|seen| seen.disposable) {
@@ -52,7 +58,11 @@ impl Planner<'_> {
                 }
             };
             let release = Release { verb, id: change.id.clone() };
-            if self.policy.allow.contains(&release) {
+            let instead = Release { verb: Verb::Replace, id: change.id.clone() };
+            let is_conflict = change.action == Action::Conflict;
+            if self.policy.allow.contains(&release)
+                || (is_conflict && self.policy.allow.contains(&instead))
+            {
                 if let (ResourceId::Volume(name), Verb::Replace) = (&change.id, verb) {
                     self.emptied.insert(name.clone());
                 }
@@ -73,6 +83,7 @@ impl Planner<'_> {
                 continue;
             };
             let starts = match change.action {
+                Action::Conflict if self.adopts(change) => false,
                 Action::Create | Action::Conflict => true,
                 Action::Change(effect) => {
                     effect >= Effect::Restart
@@ -131,6 +142,25 @@ impl Planner<'_> {
                 self.blocked.entry(id.clone()).or_insert(why);
             }
         }
+    }
+
+    /// Returns whether what is in the way of a wanted resource could be taken for it without being made
+    /// anew.
+    fn fits(&self, change: &Change) -> bool {
+        // Of two that claim to be it, ours is.
+        let ours = self.observed.containers.iter().filter(|seen| seen.owner.is_ours());
+        let mut claims = ours.filter_map(|seen| seen.owner.resource());
+        change.fields.iter().all(|field| field.effect < Effect::Recreate)
+            && !claims.any(|claimed| *claimed == change.id)
+    }
+
+    /// Returns whether what is in the way of a wanted resource becomes ours as it is.
+    pub(super) fn adopts(&self, change: &Change) -> bool {
+        let replace = Release { verb: Verb::Replace, id: change.id.clone() };
+        change.action == Action::Conflict
+            && !self.is_stopped(&change.id)
+            && !self.policy.allow.contains(&replace)
+            && self.fits(change)
     }
 
     pub(super) fn is_stopped(&self, id: &ResourceId) -> bool {

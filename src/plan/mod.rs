@@ -107,9 +107,17 @@ impl Plan {
         self.recorded.as_ref().map_or(0, |record| record.generation)
     }
 
+    /// Returns whether a resource that is there and was not ours becomes ours as it is.
+    pub fn adopts(&self, id: &ResourceId) -> bool {
+        let found = self.recorded.as_ref().and_then(|record| record.adopted.get(id));
+        let adopted = self.intent.adopted.get(id);
+        adopted.is_some() && adopted != found
+    }
+
     /// Returns whether there is nothing to do and nothing held.
     pub fn is_empty(&self) -> bool {
-        self.steps.is_empty() && self.held.is_empty() && self.blocked.is_empty()
+        let adopts = self.intent.adopted.keys().any(|id| self.adopts(id));
+        self.steps.is_empty() && self.held.is_empty() && self.blocked.is_empty() && !adopts
     }
 }
 

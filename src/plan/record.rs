@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Applied as Done, Op, Outcome, Plan, Policy, Release, Step, Verb};
+use super::{Applied as Done, Op, Outcome, Plan, Step};
 use crate::{
     desired::{Class, Desired, Fields, Phase, Resource},
     diff::{Action, Changes, Effect, effect, job_digest},
@@ -46,7 +46,7 @@ pub(super) fn intent(
     observed: &Observed,
     changes: &Changes,
     steps: &[Step],
-    policy: &Policy,
+    adopted: BTreeMap<ResourceId, String>,
 ) -> Record {
     let mut record = observed.record.clone().unwrap_or_default();
     record.generation += u64::from(!steps.is_empty());
@@ -54,10 +54,8 @@ pub(super) fn intent(
     record.complete = false;
     record.resources.extend(changes.unchanged.iter().cloned());
     record.suspended = suspended(desired);
-    record.adopted.extend(policy.allow.iter().filter_map(|release| match release {
-        Release { verb: Verb::Adopt, id } => Some(id.clone()),
-        Release { verb: Verb::Remove | Verb::Replace, .. } => None,
-    }));
+    record.resources.extend(adopted.keys().cloned());
+    record.adopted.extend(adopted);
     for step in steps {
         match &step.op {
             Op::Start(_) | Op::Restart(_) => {
@@ -104,6 +102,16 @@ pub fn record_after(desired: &Desired, plan: &Plan, done: &Done, keyring: &Keyri
             _ => {}
         }
     }
+    // What was made anew says by its label whose it is.
+    for step in &plan.steps {
+        let is_new = matches!(
+            step.op,
+            Op::CreateContainer { .. } | Op::CreateNetwork { .. } | Op::CreateVolume { .. }
+        );
+        if is_new && !failed.contains(&step.group) {
+            record.adopted.remove(&step.group);
+        }
+    }
     // What came back is the old one, which was ready.
     for (id, _) in done.returned.iter().filter(|(_, trouble)| trouble.is_none()) {
         record.unready.remove(id);
@@ -127,7 +135,9 @@ pub fn record_after(desired: &Desired, plan: &Plan, done: &Done, keyring: &Keyri
     }
     for (id, resource) in &desired.resources {
         // What was not compared, or not put right, is as it was.
+        let is_adopted = plan.adopts(id) && !failed.contains(id);
         let is_as_wanted = plan.changes.unchanged.contains(id)
+            || is_adopted
             || (touched.contains(id) && !failed.contains(id) && !is_stopped(plan, id));
         if !is_as_wanted {
             continue;
@@ -141,11 +151,13 @@ pub fn record_after(desired: &Desired, plan: &Plan, done: &Done, keyring: &Keyri
                 {
                     record.jobs.insert(id.clone(), job_digest(job, keyring));
                 }
+                // What was adopted has no label that would remember the rest.
+                let whole = record.adopted.contains_key(id);
                 let fields = resource.fields().0.into_iter();
-                let in_place = Fields(
-                    fields.filter(|(path, _)| effect(path.field) == Effect::InPlace).collect(),
-                );
-                record.in_place.insert(id.clone(), Applied::of(&in_place, keyring));
+                let in_place = fields
+                    .filter(|(path, _)| whole || effect(path.field) == Effect::InPlace)
+                    .collect();
+                record.in_place.insert(id.clone(), Applied::of(&Fields(in_place), keyring));
             }
             Resource::Files(files) => {
                 let reader = ResourceId::Container(files.container.clone());
@@ -155,7 +167,13 @@ pub fn record_after(desired: &Desired, plan: &Plan, done: &Done, keyring: &Keyri
                     record.loaded.insert(id.clone(), digest.as_str().to_owned());
                 }
             }
-            Resource::Image(_) | Resource::Network(_) | Resource::Volume(_) => {}
+            Resource::Network(_) | Resource::Volume(_) => {
+                if record.adopted.contains_key(id) {
+                    let applied = Applied::of(&resource.fields(), keyring);
+                    record.in_place.insert(id.clone(), applied);
+                }
+            }
+            Resource::Image(_) => {}
         }
     }
     let wanted = |id: &ResourceId| desired.resources.contains_key(id);
@@ -168,7 +186,9 @@ pub fn record_after(desired: &Desired, plan: &Plan, done: &Done, keyring: &Keyri
     record.in_place.retain(|id, _| wanted(id));
     record.loaded.retain(|id, _| wanted(id));
     record.jobs.retain(|id, _| wanted(id));
-    record.adopted.retain(wanted);
+    // What is still there and not wanted, because its removal is held, stays ours.
+    let held = |id: &ResourceId| plan.held.iter().any(|held| held.id == *id) || failed.contains(id);
+    record.adopted.retain(|id, _| wanted(id) || held(id));
     record
 }
 

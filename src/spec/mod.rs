@@ -6,6 +6,7 @@
 mod check;
 mod effective;
 mod external;
+mod object;
 mod overlay;
 mod parse;
 mod place;
@@ -17,10 +18,14 @@ mod template;
 mod value;
 mod variable;
 
+pub use object::{
+    NetworkRule, ObjectName, Place, Places, VolumeRule, VolumeTarget, VolumeTargets,
+};
 pub use parse::{Input, Parsed, environments, parse};
 pub use place::{Address, Domain, HostAddress, Publish, RouteName};
 pub use read::Source;
 pub use schema::schema;
+pub(crate) use effective::DEFAULT_NETWORK;
 pub(crate) use service::GATEWAY;
 pub use settings::{
     Build, BuildTable, Gateway, Health, IgnoreRule, Images, LimitSettings, Project, SecretRule,
@@ -63,6 +68,10 @@ pub struct Spec {
     pub services: BTreeMap<ServiceName, Service>,
     /// The gateway.
     pub gateway: Gateway,
+    /// The networks that are declared; `default` is there without that.
+    pub networks: BTreeMap<ObjectName, NetworkRule>,
+    /// The volumes that are declared: shared ones, and those with names of their own.
+    pub volumes: BTreeMap<ObjectName, VolumeRule>,
     /// Images.
     pub images: Images,
     /// The declared variables with their values.

@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    Domain, Gateway, IgnoreRule, Images, Overridden, Project, SecretRule, Source, Spec, Variable,
-    check, overlay, service::Services, variable,
+    Domain, Gateway, IgnoreRule, Images, NetworkRule, ObjectName, Overridden, Project, SecretRule, Source, Spec, Variable,
+    VolumeRule, check, overlay, service::Services, variable,
 };
 use crate::model::{
     Diagnostic, Instance, Origin, ProjectName, SecretName, Severity, VariableName,
@@ -34,10 +34,12 @@ pub struct Parsed {
 }
 
 /// The keys of a file.
-pub(super) const KEYS: [&str; 10] = [
+pub(super) const KEYS: [&str; 12] = [
     "project",
     "services",
     "gateway",
+    "networks",
+    "volumes",
     "images",
     "variables",
     "secrets",
@@ -105,6 +107,10 @@ fn read(input: &Input, problems: &mut Vec<Diagnostic>) -> Option<Spec> {
         services: services.read,
         gateway: table(&root, "gateway", Gateway::decode_keys, problems)?,
         images: table(&root, "images", Images::decode_keys, problems)?,
+        networks: optional::<BTreeMap<ObjectName, NetworkRule>>(&root, "networks", problems)
+            .unwrap_or_default(),
+        volumes: optional::<BTreeMap<ObjectName, VolumeRule>>(&root, "volumes", problems)
+            .unwrap_or_default(),
         variables: values,
         secrets: optional::<BTreeMap<SecretName, SecretRule>>(&root, "secrets", problems)
             .unwrap_or_default(),

@@ -6,7 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    Gateway, IgnoreRule, Images, Project, SecretRule, Settings, Variable, service::choosable,
+    Gateway, IgnoreRule, Images, NetworkRule, Project, SecretRule, Settings, Variable, VolumeRule, service::choosable,
     template::RESERVED,
 };
 use crate::{
@@ -72,6 +72,8 @@ fn root(need: Need) -> Value {
             "gateway": named("gateway", Gateway::keys()),
             "images": named("images", Images::keys()),
             "variables": map(&table(Variable::keys(), need)),
+            "networks": map(&table(NetworkRule::keys(), need)),
+            "volumes": map(&table(VolumeRule::keys(), need)),
             "secrets": map(&table(SecretRule::keys(), need)),
             "ignore": { "type": "array", "items": table(IgnoreRule::keys(), Need::Whole) },
             "engine": {

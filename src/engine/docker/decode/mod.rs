@@ -50,7 +50,7 @@ pub(super) fn container(json: Json, around: &Around<'_>) -> SeenContainer {
     let mut fields = LiveFields::default();
     fields.insert(Field::Name.path(), &name);
     config::container_fields(&mut config, &labels, &id, &mut fields);
-    let places = endpoints::Places { id: &id, networks: around.networks };
+    let places = endpoints::Places { id: &id, name: &name, networks: around.networks };
     let addresses = endpoints::decode(&mut settings, &places, &mut fields);
     let mode = host.text("NetworkMode").unwrap_or_default();
     if let Some(mode) = endpoints::mode(&mode, &places) {
