@@ -27,6 +27,7 @@
 //! | [`observed`] | the types of one dated look; the wire form of labels and of the record |
 //! | [`diff`] | desired against live, field by field, and who moved what |
 //! | [`plan`] | differences to steps, holds and reasons; the vocabulary of effects ([`plan::Op`]) and events |
+//! | [`compose`] | a project of Docker Compose in the words of `nself.toml` |
 //! | [`source`] | where files and build folders are read |
 //! | [`secret`], [`cert`] | the vault; the local certificate authority |
 //! | [`engine`] | look, and do one thing: `docker`, `sim` (in memory), `faulty`, read-only |
@@ -70,6 +71,7 @@ pub mod desired;
 pub mod observed;
 pub mod diff;
 pub mod plan;
+pub mod compose;
 pub mod source;
 pub mod secret;
 pub mod cert;

@@ -4,6 +4,7 @@ use clap::Args;
 
 use crate::{
     controller::{self, Options, Pass, Project, Report},
+    engine::ReadOnly,
     plan::{Event, Plan},
     report::{self, Ending},
 };
@@ -48,7 +49,8 @@ impl Consent {
     /// Shows what is about to happen, and asks where that is wanted.
     fn given(&self, pass: &Pass, ui: Ui) -> bool {
         ui.print(&report::plan(&pass.plan, pass.looked_ms, ui.out));
-        if self.yes || pass.plan.steps.is_empty() {
+        let adopts = pass.plan.changes.changes.iter().any(|change| pass.plan.adopts(&change.id));
+        if self.yes || (pass.plan.steps.is_empty() && !adopts) {
             return true;
         }
         // An answer that cannot be read is no consent.
@@ -59,7 +61,13 @@ impl Consent {
 pub(super) async fn run(args: &ApplyArgs, context: &Context) -> Result<Exit, Error> {
     args.consent.possible(context, "apply")?;
     let project = session::project(context)?;
-    let options = Options { policy: args.allow.policy(), ..Options::default() };
+    let policy = if args.allow.adopts() {
+        let engine = ReadOnly::new(session::engine(context, &project).await?);
+        args.allow.with_adopted(&engine, &project).await?
+    } else {
+        args.allow.policy()
+    };
+    let options = Options { policy, ..Options::default() };
     carry_out(project, &options, &args.consent, context).await
 }
 

@@ -13,6 +13,7 @@ mod exit;
 mod explain;
 mod graph;
 mod help;
+mod import;
 mod init;
 mod interrupt;
 mod live;
@@ -115,6 +116,7 @@ enum When {
 #[derive(Debug, Subcommand)]
 enum Command {
     Init(init::InitArgs),
+    Import(import::ImportArgs),
     Check(check::CheckArgs),
     Plan(plan::PlanArgs),
     Apply(apply::ApplyArgs),
@@ -184,6 +186,7 @@ impl Command {
     async fn run(self, context: &Context) -> Result<Exit, Error> {
         match self {
             Self::Init(args) => init::run(&args, context),
+            Self::Import(args) => import::run(&args, context),
             Self::Check(args) => check::run(&args, context),
             Self::Plan(args) => plan::run(&args, context).await,
             Self::Apply(args) => apply::run(&args, context).await,

@@ -3,10 +3,10 @@
 use clap::Args;
 
 use crate::{
-    controller::{self, Pass},
-    engine::ReadOnly,
+    controller::{self, Pass, Project},
+    engine::{Observe, ReadOnly},
     model::Keyring,
-    plan::{self, Policy, Release},
+    plan::{self, Policy, Release, Verb},
     report,
 };
 
@@ -34,11 +34,34 @@ pub(super) struct Allow {
     /// Release a held change, such as remove:volume/shop-postgres-data; may be given again
     #[arg(long = "allow", value_name = "VERB:RESOURCE")]
     releases: Vec<Release>,
+    /// Take as ours whatever has the right name and need not be made anew
+    #[arg(long)]
+    adopt: bool,
 }
 
 impl Allow {
     pub(super) fn policy(&self) -> Policy {
         Policy { allow: self.releases.iter().cloned().collect() }
+    }
+
+    /// Returns whether whatever fits is to become ours.
+    pub(super) fn adopts(&self) -> bool {
+        self.adopt
+    }
+
+    /// The same, with everything that can be adopted where that is wanted.
+    pub(super) async fn with_adopted<E: Observe>(
+        &self,
+        engine: &E,
+        project: &Project,
+    ) -> Result<Policy, Error> {
+        let mut policy = self.policy();
+        if self.adopt {
+            let pass = controller::plan(engine, project, &policy, true).await?;
+            let held = pass.plan.held.into_iter().map(|held| held.release);
+            policy.allow.extend(held.filter(|release| release.verb == Verb::Adopt));
+        }
+        Ok(policy)
     }
 }
 
@@ -74,7 +97,7 @@ fn unused(release: &Release, held: &[&Release]) -> String {
 pub(super) async fn run(args: &PlanArgs, context: &Context) -> Result<Exit, Error> {
     let project = session::project(context)?;
     let engine = ReadOnly::new(session::engine(context, &project).await?);
-    let policy = args.allow.policy();
+    let policy = args.allow.with_adopted(&engine, &project).await?;
     let pass = controller::plan(&engine, &project, &policy, false).await?;
     note_unused(&pass, &policy, &project.keyring, context.ui);
     if context.ui.json {

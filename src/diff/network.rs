@@ -1,8 +1,8 @@
 //! Networks.
 
 use super::{
-    Action, Change, Changes, FieldChange, Last, Leftover, Look, Mover, by_resource, compare::Pictures,
-    compare_fields,
+    Action, Change, Changes, FieldChange, Last, Leftover, Look, Mover, by_resource,
+    compare::Pictures, compare_fields,
 };
 use crate::{
     desired::{Field, Fields, Network, Resource},
@@ -14,8 +14,7 @@ use crate::{
 pub(super) fn compare(look: &Look<'_>, id: &ResourceId, network: &Network, changes: &mut Changes) {
     let at_name: Vec<&SeenNetwork> =
         look.observed.networks.iter().filter(|seen| seen.name == network.name).collect();
-    let mut ours: Vec<_> =
-        at_name.iter().copied().filter(|seen| seen.owner.is_ours()).collect();
+    let mut ours: Vec<_> = at_name.iter().copied().filter(|seen| seen.owner.is_ours()).collect();
     // The engine allows two networks of one name. The one in use is meant; then the older.
     ours.sort_by_key(|seen| (std::cmp::Reverse(seen.members.len()), &seen.created, &seen.id));
     let Some((keeper, rest)) = ours.split_first() else {

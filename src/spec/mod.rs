@@ -18,14 +18,12 @@ mod template;
 mod value;
 mod variable;
 
-pub use object::{
-    NetworkRule, ObjectName, Place, Places, VolumeRule, VolumeTarget, VolumeTargets,
-};
+pub(crate) use effective::DEFAULT_NETWORK;
+pub use object::{NetworkRule, ObjectName, Place, Places, VolumeRule, VolumeTarget, VolumeTargets};
 pub use parse::{Input, Parsed, environments, parse};
 pub use place::{Address, Domain, HostAddress, Publish, RouteName};
 pub use read::Source;
 pub use schema::schema;
-pub(crate) use effective::DEFAULT_NETWORK;
 pub(crate) use service::GATEWAY;
 pub use settings::{
     Build, BuildTable, Gateway, Health, IgnoreRule, Images, LimitSettings, Project, SecretRule,

@@ -1,6 +1,6 @@
 //! Objects of the engine that a file names itself: networks, volumes, and who is on them.
 
-use std::{collections::BTreeMap, fmt, str::FromStr};
+use std::{collections::BTreeMap, fmt, net::Ipv4Addr, str::FromStr};
 
 use super::value::{InsidePath, InvalidText};
 use crate::{
@@ -80,9 +80,7 @@ impl Decode for VolumeTargets {
     fn decode(node: &Node, problems: &mut Vec<Diagnostic>) -> Option<Self> {
         match &node.value {
             NodeValue::String(_) => Sourced::decode(node, problems).map(|one| Self(vec![one])),
-            NodeValue::Array(items) if !items.is_empty() => {
-                Vec::decode(node, problems).map(Self)
-            }
+            NodeValue::Array(items) if !items.is_empty() => Vec::decode(node, problems).map(Self),
             _ => node.mismatch("a path inside the container, or a list of them", problems),
         }
     }
@@ -98,7 +96,7 @@ table! {
         /// Names that it answers to there, beside its own.
         pub aliases: Vec<Sourced<ObjectName>>,
         /// A fixed address; the network needs a `subnet` then.
-        pub address: Option<Sourced<std::net::Ipv4Addr>>,
+        pub address: Option<Sourced<Ipv4Addr>>,
     }
 }
 
@@ -159,7 +157,7 @@ table! {
 decode_text! {
     ObjectName, "a name on the engine";
     VolumeTarget, "a path inside the container, such as \"/data:ro\"";
-    std::net::Ipv4Addr, "an address, such as \"10.5.0.7\"";
+    Ipv4Addr, "an address, such as \"10.5.0.7\"";
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    Domain, Gateway, IgnoreRule, Images, NetworkRule, ObjectName, Overridden, Project, SecretRule, Source, Spec, Variable,
-    VolumeRule, check, overlay, service::Services, variable,
+    Domain, Gateway, IgnoreRule, Images, NetworkRule, ObjectName, Overridden, Project, SecretRule,
+    Source, Spec, Variable, VolumeRule, check, overlay, service::Services, variable,
 };
 use crate::model::{
     Diagnostic, Instance, Origin, ProjectName, SecretName, Severity, VariableName,

@@ -6,8 +6,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    Gateway, IgnoreRule, Images, NetworkRule, Project, SecretRule, Settings, Variable, VolumeRule, service::choosable,
-    template::RESERVED,
+    Gateway, IgnoreRule, Images, NetworkRule, Project, SecretRule, Settings, Variable, VolumeRule,
+    service::choosable, template::RESERVED,
 };
 use crate::{
     catalog::{Kind, Options},

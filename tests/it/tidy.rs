@@ -16,6 +16,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("observed", &["model", "catalog", "desired"]),
     ("diff", &["model", "catalog", "desired", "observed"]),
     ("plan", &["model", "catalog", "desired", "observed", "diff"]),
+    ("compose", &["model", "catalog", "spec"]),
     ("source", &["model"]),
     ("secret", &["model", "desired"]),
     ("cert", &["model", "secret"]),
@@ -52,6 +53,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "observed",
             "diff",
             "plan",
+            "compose",
             "source",
             "secret",
             "cert",
@@ -65,7 +67,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 
 /// Rooms that take values and return values.
 const PURE: &[&str] =
-    &["model", "catalog", "spec", "desired", "observed", "diff", "plan", "report"];
+    &["model", "catalog", "spec", "desired", "observed", "diff", "plan", "compose", "report"];
 
 /// A library → the only places that may name it.
 const LIBRARIES: &[(&str, &[&str])] = &[
@@ -73,6 +75,8 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("petgraph", &["desired"]),
     ("rcgen", &["cert"]),
     ("toml", &["spec", "secret"]),
+    ("toml_edit", &["compose", "edit"]),
+    ("serde_saphyr", &["compose"]),
     ("clap", &["cli"]),
     ("indicatif", &["cli"]),
 ];

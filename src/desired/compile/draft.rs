@@ -108,8 +108,7 @@ impl<'a> Draft<'a> {
         let declared = self.spec.networks.iter();
         let rule = declared.map(|(key, rule)| (self.spec.network_name(key.as_str()), rule));
         let rule = rule.into_iter().find(|(called, _)| *called == name).map(|(_, rule)| rule);
-        let mut network =
-            Network { name, internal: false, options: BTreeMap::new(), subnet: None };
+        let mut network = Network { name, internal: false, options: BTreeMap::new(), subnet: None };
         self.say(id, Field::Driver.path(), Origin::Default);
         if let Some(NetworkRule { name: own, external, internal, subnet, options }) = rule {
             if own.is_some() {
