@@ -28,6 +28,7 @@
 //! | [`diff`] | desired against live, field by field, and who moved what |
 //! | [`plan`] | differences to steps, holds and reasons; the vocabulary of effects ([`plan::Op`]) and events |
 //! | [`compose`] | a project of Docker Compose in the words of `nself.toml` |
+//! | [`edit`] | live values written into `nself.toml`, comments kept |
 //! | [`source`] | where files and build folders are read |
 //! | [`secret`], [`cert`] | the vault; the local certificate authority |
 //! | [`engine`] | look, and do one thing: `docker`, `sim` (in memory), `faulty`, read-only |
@@ -72,6 +73,7 @@ pub mod observed;
 pub mod diff;
 pub mod plan;
 pub mod compose;
+pub mod edit;
 pub mod source;
 pub mod secret;
 pub mod cert;

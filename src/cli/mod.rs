@@ -2,6 +2,7 @@
 //! or chooses an exit code.
 
 mod address;
+mod adopt;
 mod apply;
 mod check;
 mod completion;
@@ -21,6 +22,7 @@ mod logs;
 mod place;
 mod plan;
 mod restart;
+mod rewrite;
 mod secret;
 mod session;
 mod start;
@@ -121,6 +123,7 @@ enum Command {
     Plan(plan::PlanArgs),
     Apply(apply::ApplyArgs),
     Drift(drift::DriftArgs),
+    Adopt(adopt::AdoptArgs),
     #[command(visible_alias = "up")]
     Start(start::StartArgs),
     Stop(stop::StopArgs),
@@ -191,6 +194,7 @@ impl Command {
             Self::Plan(args) => plan::run(&args, context).await,
             Self::Apply(args) => apply::run(&args, context).await,
             Self::Drift(args) => drift::run(&args, context).await,
+            Self::Adopt(args) => adopt::run(&args, context).await,
             Self::Start(args) => start::run(&args, context).await,
             Self::Stop(args) => stop::run(&args, context).await,
             Self::Restart(args) => restart::run(&args, context).await,

@@ -18,6 +18,7 @@ mod write;
 mod yaml;
 
 pub use guess::looks_secret;
+pub use secret::Secrets;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

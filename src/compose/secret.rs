@@ -10,13 +10,13 @@ const SHORTEST: usize = 6;
 
 /// The secrets of a project while it is read.
 #[derive(Debug, Default)]
-pub(super) struct Secrets {
+pub struct Secrets {
     names: BTreeMap<SecretName, String>,
 }
 
 impl Secrets {
     /// Takes note of a variable's value, if it looks like a secret or has one in it.
-    pub(super) fn learn(&mut self, service: &str, name: &str, value: &str) {
+    pub fn learn(&mut self, service: &str, name: &str, value: &str) {
         if let Some(place) = password_in_url(value) {
             self.name(service, &format!("{name}_password"), &value[place]);
         } else if looks_secret(name, value) {
@@ -39,7 +39,7 @@ impl Secrets {
     }
 
     /// Returns a value as `env` says it: secrets by their names, and no other references.
-    pub(super) fn template(&self, name: &str, value: &str) -> String {
+    pub fn template(&self, name: &str, value: &str) -> String {
         let reference = |secret: &SecretName| format!("${{secret.{secret}}}");
         let whole = self.names.iter().find(|(_, known)| *known == value);
         if let Some((secret, known)) = whole
@@ -74,12 +74,12 @@ impl Secrets {
     }
 
     /// Returns the secrets with their values.
-    pub(super) fn into_values(self) -> BTreeMap<SecretName, Sensitive> {
+    pub fn into_values(self) -> BTreeMap<SecretName, Sensitive> {
         self.names.into_iter().map(|(name, value)| (name, Sensitive::new(value))).collect()
     }
 
     /// Returns the names.
-    pub(super) fn names(&self) -> impl Iterator<Item = &SecretName> {
+    pub fn names(&self) -> impl Iterator<Item = &SecretName> {
         self.names.keys()
     }
 }

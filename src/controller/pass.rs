@@ -28,6 +28,8 @@ pub enum Goal {
     Resume(BTreeSet<ServiceName>),
     /// These services stopped, and nothing else; none named is all.
     Suspend(BTreeSet<ServiceName>),
+    /// What fits taken as ours, and nothing else.
+    Adopt,
     /// These services stopped and started, and nothing else; none named is all.
     Restart(BTreeSet<ServiceName>),
 }
@@ -151,7 +153,7 @@ impl Goal {
     pub fn is_about_content(&self) -> bool {
         match self {
             Self::Converge | Self::Resume(_) => true,
-            Self::Suspend(_) | Self::Restart(_) => false,
+            Self::Suspend(_) | Self::Restart(_) | Self::Adopt => false,
         }
     }
 
@@ -163,7 +165,7 @@ impl Goal {
     ) -> BTreeSet<ServiceName> {
         let all = || desired.containers().map(|container| container.service.clone());
         match self {
-            Self::Converge | Self::Restart(_) => recorded,
+            Self::Converge | Self::Restart(_) | Self::Adopt => recorded,
             Self::Resume(services) if services.is_empty() => BTreeSet::new(),
             Self::Resume(services) => &recorded - services,
             Self::Suspend(services) if services.is_empty() => all().collect(),
@@ -182,6 +184,10 @@ impl Goal {
             };
         match self {
             Self::Converge | Self::Resume(_) => changes,
+            Self::Adopt => {
+                changes.changes.retain(|change| change.action == Action::Conflict);
+                changes
+            }
             Self::Suspend(services) => {
                 changes.changes.retain(|change| about(services, &change.id));
                 changes

@@ -208,7 +208,9 @@ fn is_as_good(wanted: &Container, fields: &Fields, path: &Path, live: Option<&Li
     match (path.field, live) {
         // Any of its networks may have been the first.
         (Field::NetworkMode, Some(Live::Text(first))) => {
-            wanted.networks.contains_key(first.expose())
+            // One made without a word is moved from the engine's own bridge to where it belongs.
+            matches!(first.expose(), "default" | "bridge")
+                || wanted.networks.contains_key(first.expose())
         }
         // How another tool knows what it made; taken away, they would take the container with them.
         (Field::Label, _) => !is_wanted && path.key.starts_with(COMPOSE_LABELS),

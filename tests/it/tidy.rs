@@ -17,6 +17,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("diff", &["model", "catalog", "desired", "observed"]),
     ("plan", &["model", "catalog", "desired", "observed", "diff"]),
     ("compose", &["model", "catalog", "spec"]),
+    ("edit", &["model", "catalog", "spec", "desired", "observed", "diff", "compose"]),
     ("source", &["model"]),
     ("secret", &["model", "desired"]),
     ("cert", &["model", "secret"]),
@@ -54,6 +55,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "diff",
             "plan",
             "compose",
+            "edit",
             "source",
             "secret",
             "cert",
@@ -66,8 +68,9 @@ const ROOMS: &[(&str, &[&str])] = &[
 ];
 
 /// Rooms that take values and return values.
-const PURE: &[&str] =
-    &["model", "catalog", "spec", "desired", "observed", "diff", "plan", "compose", "report"];
+const PURE: &[&str] = &[
+    "model", "catalog", "spec", "desired", "observed", "diff", "plan", "compose", "edit", "report",
+];
 
 /// A library → the only places that may name it.
 const LIBRARIES: &[(&str, &[&str])] = &[
@@ -83,7 +86,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
 
 /// Who may turn a secret into bytes.
 const MAY_EXPOSE: &[&str] =
-    &["model", "catalog", "diff", "observed", "engine", "secret", "cert", "cli", "plan"];
+    &["model", "catalog", "diff", "observed", "engine", "secret", "cert", "cli", "plan", "edit"];
 
 #[test]
 fn rooms_use_only_rooms_above_them() {
