@@ -46,8 +46,14 @@ pub(super) async fn run(args: &AdoptArgs, context: &Context) -> Result<Exit, Err
     let mut project = session::project(context)?;
     let wanted = session::compiled(&project)?.desired;
     for container in &args.containers {
-        if wanted.container(container).is_none() {
-            project = write_down(container, args, project, context).await?;
+        match (wanted.container(container), &args.service) {
+            (None, _) => project = write_down(container, args, project, context).await?,
+            (Some(known), Some(name)) if known.service != *name => {
+                let message = format!("{container} is the service {} already", known.service);
+                return Err(Error::new(Exit::Failed, message)
+                    .remedy(format!("take it under that name: nself adopt {container}")));
+            }
+            (Some(_), _) => {}
         }
     }
     let engine = ReadOnly::new(session::engine(context, &project).await?);

@@ -49,8 +49,7 @@ impl Consent {
     /// Shows what is about to happen, and asks where that is wanted.
     fn given(&self, pass: &Pass, ui: Ui) -> bool {
         ui.print(&report::plan(&pass.plan, pass.looked_ms, ui.out));
-        let adopts = pass.plan.changes.changes.iter().any(|change| pass.plan.adopts(&change.id));
-        if self.yes || (pass.plan.steps.is_empty() && !adopts) {
+        if self.yes || (pass.plan.steps.is_empty() && pass.plan.adopted() == 0) {
             return true;
         }
         // An answer that cannot be read is no consent.

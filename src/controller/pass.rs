@@ -28,7 +28,7 @@ pub enum Goal {
     Resume(BTreeSet<ServiceName>),
     /// These services stopped, and nothing else; none named is all.
     Suspend(BTreeSet<ServiceName>),
-    /// What fits taken as ours, and nothing else.
+    /// What fits taken as ours, with the networks it is to be on, and nothing else.
     Adopt,
     /// These services stopped and started, and nothing else; none named is all.
     Restart(BTreeSet<ServiceName>),
@@ -101,8 +101,7 @@ pub async fn converge<E: Engine>(
             .filter(|change| change.action == Action::Deferred)
             .map(|change| change.id.clone())
             .collect();
-        let adopted = plan.changes.changes.iter().any(|change| plan.adopts(&change.id));
-        let nothing_done = done + failed + skipped == 0 && !adopted;
+        let nothing_done = done + failed + skipped == 0 && plan.adopted() == 0;
         passes.push((plan.clone(), applied));
         if nothing_done || matches!(brief.goal, Goal::Restart(_)) {
             let rest = if nothing_done { plan } else { Plan { steps: Vec::new(), ..plan } };
@@ -185,7 +184,11 @@ impl Goal {
         match self {
             Self::Converge | Self::Resume(_) => changes,
             Self::Adopt => {
-                changes.changes.retain(|change| change.action == Action::Conflict);
+                changes.changes.retain(|change| match change.action {
+                    Action::Conflict => true,
+                    Action::Create => matches!(change.id, ResourceId::Network(_)),
+                    _ => false,
+                });
                 changes
             }
             Self::Suspend(services) => {

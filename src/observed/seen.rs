@@ -265,7 +265,7 @@ impl Request {
             project_id: desired.project_id.clone(),
             instance: desired.instance.clone(),
             prefix: desired.prefix(),
-            names: desired.resources.keys().cloned().collect(),
+            names: desired.resources.keys().chain(&desired.external).cloned().collect(),
             contents,
             ..Self::default()
         };

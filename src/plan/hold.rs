@@ -1,8 +1,10 @@
 //! What is not done without a person's word, and what cannot be done for now.
 
+use std::collections::BTreeSet;
+
 use super::{Held, Release, Verb, planner::Planner};
 use crate::{
-    desired::{Field, Phase, Resource},
+    desired::{Field, MountSource, Phase, Resource},
     diff::{Action, Change, Effect},
     model::{InnerKind, ResourceId},
     observed::PortHolder,
@@ -115,6 +117,39 @@ impl Planner<'_> {
                     "port {port} of {address} is taken by the container {container}, which is not ours: \
                      free it, or publish on another one"
                 );
+                self.blocked.insert(change.id.clone(), why);
+                if change.subject.is_none() {
+                    self.unusable.insert(change.id.clone());
+                }
+            }
+        }
+    }
+
+    /// Blocks what would be started with something of somebody else's that is not there: the engine would
+    /// make an empty volume of that name.
+    pub(super) fn block_without_external(&mut self) {
+        let is_there = |id: &ResourceId| match id {
+            ResourceId::Volume(name) => self.observed.volumes.iter().any(|v| v.name == *name),
+            ResourceId::Network(name) => self.observed.networks.iter().any(|n| n.name == *name),
+            _ => true,
+        };
+        let missing: BTreeSet<&ResourceId> =
+            self.desired.external.iter().filter(|id| !is_there(id)).collect();
+        for change in self.changes.changes.iter().filter(|_| !missing.is_empty()) {
+            let Some(Resource::Container(wanted)) = self.desired.resources.get(&change.id) else {
+                continue;
+            };
+            let volumes = wanted.mounts.values().filter_map(|mount| match &mount.source {
+                MountSource::Volume(name) => Some(ResourceId::Volume(name.clone())),
+                MountSource::Bind(_) => None,
+            });
+            let networks = wanted.networks.keys().map(|name| ResourceId::Network(name.clone()));
+            if let Some(id) = volumes.chain(networks).find(|id| missing.contains(id)) {
+                let command = match &id {
+                    ResourceId::Volume(name) => format!("docker volume create {name}"),
+                    _ => format!("docker network create {}", id.to_string().replace("network/", "")),
+                };
+                let why = format!("{id} is somebody else's and is not there; make it: {command}");
                 self.blocked.insert(change.id.clone(), why);
                 if change.subject.is_none() {
                     self.unusable.insert(change.id.clone());

@@ -114,10 +114,14 @@ impl Plan {
         adopted.is_some() && adopted != found
     }
 
+    /// Returns how many resources become ours as they are.
+    pub fn adopted(&self) -> usize {
+        self.intent.adopted.keys().filter(|id| self.adopts(id)).count()
+    }
+
     /// Returns whether there is nothing to do and nothing held.
     pub fn is_empty(&self) -> bool {
-        let adopts = self.intent.adopted.keys().any(|id| self.adopts(id));
-        self.steps.is_empty() && self.held.is_empty() && self.blocked.is_empty() && !adopts
+        self.steps.is_empty() && self.held.is_empty() && self.blocked.is_empty() && self.adopted() == 0
     }
 }
 

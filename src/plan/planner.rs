@@ -38,6 +38,7 @@ pub fn plan(
     };
     planner.hold();
     planner.block_taken_ports();
+    planner.block_without_external();
     planner.block();
     for change in &changes.changes {
         if !planner.is_stopped(&change.id) {

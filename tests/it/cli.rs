@@ -52,7 +52,7 @@ fn with(text: &str) -> TempDir {
 
 const SHOP: &str = "[project]\nname = \"shop\"\n\n[services.postgres]\n";
 
-const COMMANDS: [&str; 19] = [
+const COMMANDS: [&str; 21] = [
     "init",
     "check",
     "plan",
@@ -68,6 +68,8 @@ const COMMANDS: [&str; 19] = [
     "urls",
     "explain",
     "graph",
+    "import",
+    "adopt",
     "secret",
     "completion",
     "version",

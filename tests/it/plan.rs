@@ -51,7 +51,7 @@ async fn plans_read_like_this() {
     assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
 
-fn compile(input: &Input) -> Desired {
+pub(crate) fn compile(input: &Input) -> Desired {
     let spec = parse(input).unwrap_or_else(|problems| panic!("{problems:#?}")).spec;
     let contexts = spec.services.iter().filter_map(|(name, service)| {
         let build = service.settings.build.as_ref()?;
@@ -63,7 +63,7 @@ fn compile(input: &Input) -> Desired {
 }
 
 /// Every secret has its own name as its value.
-fn keyring(desired: &Desired) -> Keyring {
+pub(crate) fn keyring(desired: &Desired) -> Keyring {
     let value = |name: &SecretName| (name.clone(), Sensitive::new(format!("value of {name}")));
     Keyring::new(Some(Sensitive::new("key")), desired.secrets.keys().map(value).collect())
 }
@@ -73,13 +73,13 @@ fn policy(text: &str) -> Policy {
     Policy { allow: releases.map(|release| release.parse().unwrap()).collect() }
 }
 
-async fn look(sim: &Sim, desired: &mut Desired, keyring: &Keyring, policy: &Policy) -> Plan {
+pub(crate) async fn look(sim: &Sim, desired: &mut Desired, keyring: &Keyring, policy: &Policy) -> Plan {
     sim.unlock(keyring);
     let brief = Brief { goal: &Goal::Converge, keyring, policy, contents: false };
     pass::look(sim, desired, &brief).await.unwrap().1
 }
 
-async fn converge(
+pub(crate) async fn converge(
     sim: &Sim,
     desired: &mut Desired,
     plan: Plan,
@@ -91,7 +91,7 @@ async fn converge(
     pass::converge(sim, desired, plan, &brief, &|_, _| {}, &cancel).await.unwrap().1
 }
 
-async fn apply(sim: &Sim, input: &Input) {
+pub(crate) async fn apply(sim: &Sim, input: &Input) {
     let mut desired = compile(input);
     let keyring = keyring(&desired);
     let plan = look(sim, &mut desired, &keyring, &Policy::default()).await;

@@ -13,4 +13,5 @@ mod reading;
 mod removal;
 mod services;
 pub(crate) mod stage;
+mod takeover;
 mod tamper;
