@@ -5,10 +5,13 @@
 //! is. Nothing is dropped without being said.
 
 mod guess;
+mod host;
+mod image;
 mod interpolate;
 mod load;
 mod merge;
 mod network;
+mod running;
 mod secret;
 mod service;
 mod sheet;

@@ -33,7 +33,7 @@ pub(super) fn places(
                 "priority" => {}
                 other => {
                     let why = "nself.toml has no word for it";
-                    shared.not_carried(sheet, &word.at, &format!("networks.{other}"), why);
+                    shared.lost(sheet, &word.at, &format!("networks.{other}"), why);
                 }
             }
         }

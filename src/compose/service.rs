@@ -5,19 +5,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use toml_edit::Value as Toml;
-
 use super::{
-    guess,
+    guess, host, image,
     load::Loader,
-    network,
+    network, running,
     secret::Secrets,
     sheet::Sheet,
     volume::{self, Volumes},
     words,
-    yaml::{Key, Node, Value},
+    yaml::{Node, Value},
 };
-use crate::model::{ByteSize, Diagnostic, Millis, Origin, ServiceName};
+use crate::model::{Diagnostic, Origin, ServiceName};
 
 /// What all services of a project share while they are read.
 pub(super) struct Shared<'a, 'i> {
@@ -93,7 +91,7 @@ const WITHOUT_EFFECT: &[(&str, &str)] = &[
 
 impl Shared<'_, '_> {
     /// Says that a key was not carried over.
-    fn lost(&mut self, sheet: &mut Sheet, at: &Origin, key: &str, why: &str) {
+    pub(super) fn lost(&mut self, sheet: &mut Sheet, at: &Origin, key: &str, why: &str) {
         let message = format!("`{key}` was not carried over: {why}");
         sheet.remark(&format!("{}: {message}", at.brief()));
         self.findings.push(Diagnostic::warning("not-carried", message).at(at, ""));
@@ -116,7 +114,7 @@ pub(super) fn write(shared: &mut Shared<'_, '_>, called: &str, mut node: Node) -
     }
     node.take("profiles");
     container_name(shared, &mut sheet, called, &mut node);
-    image(shared, &mut sheet, called, &mut node);
+    image::image(shared, &mut sheet, called, &mut node);
     command(shared, &mut sheet, &mut node);
     for (from, to) in [("user", "user"), ("working_dir", "workdir"), ("hostname", "hostname")] {
         text(&mut sheet, &mut node, from, to);
@@ -125,17 +123,17 @@ pub(super) fn write(shared: &mut Shared<'_, '_>, called: &str, mut node: Node) -
     publish(shared, &mut sheet, &mut node);
     needs(shared, &mut sheet, &mut node);
     volume::write(shared, &mut sheet, &name, &mut node);
-    limits(shared, &mut sheet, &name, &mut node);
-    restart(shared, &mut sheet, is_job, &mut node);
-    health(shared, &mut sheet, &mut node);
-    rights(&mut sheet, &mut node);
-    system(shared, &mut sheet, &mut node);
-    environment(shared, &mut sheet, called, &mut node);
+    running::limits(shared, &mut sheet, &name, &mut node);
+    running::restart(shared, &mut sheet, is_job, &mut node);
+    running::health(shared, &mut sheet, &mut node);
+    host::rights(&mut sheet, &mut node);
+    host::system(shared, &mut sheet, &mut node);
+    environment(shared, &mut sheet, &mut node);
     rest(shared, &mut sheet, &name, node);
     sheet
 }
 
-fn text(sheet: &mut Sheet, node: &mut Node, from: &str, to: &str) {
+pub(super) fn text(sheet: &mut Sheet, node: &mut Node, from: &str, to: &str) {
     if let Some((_, value)) = node.take(from)
         && let Some(text) = value.text()
     {
@@ -153,78 +151,6 @@ fn container_name(shared: &mut Shared<'_, '_>, sheet: &mut Sheet, called: &str, 
     let count = scale.as_ref().map(|(_, value)| value).or(deploy).and_then(Node::text);
     if let Some(count) = count.and_then(|count| count.parse::<i64>().ok()).filter(|n| *n > 1) {
         sheet.set("replicas", count);
-    }
-}
-
-fn image(shared: &mut Shared<'_, '_>, sheet: &mut Sheet, called: &str, node: &mut Node) {
-    let image = node.take("image");
-    let build = node.take("build");
-    let own = image.as_ref().and_then(|(_, value)| value.text()).map(str::to_owned);
-    let name = own.clone().unwrap_or_else(|| format!("{}-{called}", shared.project));
-    sheet.set("image", whole_image(&name));
-    if let Some(kind) = own.as_deref().and_then(guess::kind_of) {
-        let text = format!(
-            "nself has a kind that looks after this itself, in a container of its own: kind = \"{kind}\""
-        );
-        sheet.remark(&text);
-    }
-    if image.is_none() && build.is_none() {
-        shared.lost(sheet, &node.at.clone(), "image", "the service has neither image nor build");
-    }
-    let Some((_, build)) = build else { return };
-    let context = build.get("context").and_then(Node::text).unwrap_or(".");
-    let folder = shared.loader.input.folder.clone();
-    let context = std::path::Path::new(context);
-    let context = context.strip_prefix(&folder).unwrap_or(context).to_string_lossy().into_owned();
-    let context = if context.is_empty() { ".".to_owned() } else { context };
-    let mut table = toml_edit::InlineTable::new();
-    table.insert("context", context.clone().into());
-    for (key, value) in build.entries() {
-        match (key.text.as_str(), value.text()) {
-            ("context", _) => {}
-            ("dockerfile" | "target", Some(text)) => _ = table.insert(&key.text, text.into()),
-            ("args", _) => {
-                let args = value.entries().iter();
-                let args = args.map(|(k, v)| (k.text.as_str(), v.text().unwrap_or_default()));
-                table.insert("args", args.collect::<toml_edit::InlineTable>().into());
-            }
-            (other, _) => {
-                let why = "nself builds from a folder, a Dockerfile, a target and arguments";
-                shared.lost(sheet, &key.at, &format!("build.{other}"), why);
-            }
-        }
-    }
-    let build = if table.len() == 1 { format!("{:?}", context) } else { table.to_string() };
-    let text = format!(
-        "the image that Compose built. To let nself build it, take this line out and write:\n\
-         build = {}",
-        build.trim()
-    );
-    sheet.remark_on("image", &text);
-    let message = format!("`{called}` runs the image that Compose built");
-    shared.findings.push(
-        Diagnostic::warning("built", message)
-            .at(&build_place(node, &shared.names[called], image.as_ref()), "")
-            .help("so nothing is made anew; nself.toml says how nself builds it from here on"),
-    );
-}
-
-fn build_place(node: &Node, _: &ServiceName, image: Option<&(Key, Node)>) -> Origin {
-    image.map_or_else(|| node.at.clone(), |(key, _)| key.at.clone())
-}
-
-/// An image without a tag is the one called `latest`.
-fn whole_image(name: &str) -> String {
-    let last = name.rsplit('/').next().unwrap_or(name);
-    match name.split_once('@') {
-        // A digest says all that a tag could.
-        Some((front, digest)) => {
-            let tag = front.rsplit('/').next().unwrap_or(front).rfind(':');
-            let bare = tag.map_or(front, |_| front.rsplit_once(':').map_or(front, |(f, _)| f));
-            format!("{bare}@{digest}")
-        }
-        None if last.contains(':') => name.to_owned(),
-        None => format!("{name}:latest"),
     }
 }
 
@@ -283,13 +209,6 @@ fn networks(shared: &mut Shared<'_, '_>, sheet: &mut Sheet, called: &str, node: 
     network::places(shared, sheet, written.as_ref().map(|(_, node)| node), renamed);
 }
 
-impl Shared<'_, '_> {
-    /// Says of a part of a key that it was not carried over.
-    pub(super) fn not_carried(&mut self, sheet: &mut Sheet, at: &Origin, key: &str, why: &str) {
-        self.lost(sheet, at, key, why);
-    }
-}
-
 fn publish(shared: &mut Shared<'_, '_>, sheet: &mut Sheet, node: &mut Node) {
     let Some((_, ports)) = node.take("ports") else { return };
     let mut all = Vec::new();
@@ -335,276 +254,19 @@ fn needs(shared: &mut Shared<'_, '_>, sheet: &mut Sheet, node: &mut Node) {
     sheet.list_of_some("needs", needs);
 }
 
-fn limits(shared: &mut Shared<'_, '_>, sheet: &mut Sheet, name: &ServiceName, node: &mut Node) {
-    let deploy = node.get("deploy").and_then(|deploy| deploy.get("resources")).cloned();
-    let of = |part: &str, key: &str| {
-        let part = deploy.as_ref()?.get(part)?.get(key)?;
-        Some(part.clone())
-    };
-    let mut pick = |own: &str, part: &str, key: &str| {
-        let own = node.take(own).map(|(_, value)| value);
-        own.or_else(|| of(part, key))
-    };
-    let memory = pick("mem_limit", "limits", "memory");
-    let reservation = pick("mem_reservation", "reservations", "memory");
-    let cpus = pick("cpus", "limits", "cpus");
-    let pids = pick("pids_limit", "limits", "pids");
-    let shares = pick("cpu_shares", "", "");
-    let set = pick("cpuset", "", "");
-    let mut values: Vec<(String, Toml)> = Vec::new();
-    let mut wrong = Vec::new();
-    let sizes = [("memory", memory.as_ref()), ("reservation", reservation.as_ref())];
-    for (key, node) in sizes {
-        let Some(node) = node else { continue };
-        match node.text().and_then(words::size) {
-            Some(ByteSize(0)) => {}
-            Some(size) => values.push((key.to_owned(), size.to_string().into())),
-            None => wrong.push((node.at.clone(), key)),
-        }
-    }
-    if let Some(node) = cpus {
-        match node.text().and_then(|text| text.parse::<f64>().ok()) {
-            Some(number) if number > 0.0 => values.push(("cpus".to_owned(), number.into())),
-            Some(_) => {}
-            None => wrong.push((node.at.clone(), "cpus")),
-        }
-    }
-    for (key, node) in [("cpu_shares", shares), ("pids", pids)] {
-        let number = node.as_ref().and_then(Node::text).and_then(|text| text.parse::<i64>().ok());
-        if let Some(number) = number.filter(|number| *number > 0) {
-            values.push((key.to_owned(), number.into()));
-        }
-    }
-    if let Some(text) = set.as_ref().and_then(Node::text) {
-        values.push(("cpuset".to_owned(), text.into()));
-    }
-    for (at, key) in wrong {
-        shared.lost(sheet, &at, key, "it cannot be read");
-    }
-    // Swap is limited to as much again by both, so that this much needs no word.
-    let swap = node.get("memswap_limit").and_then(Node::text).and_then(words::size);
-    let memory = memory.as_ref().and_then(Node::text).and_then(words::size);
-    if swap.zip(memory).is_some_and(|(swap, memory)| swap.0 == memory.0 * 2) {
-        node.take("memswap_limit");
-    }
-    let devices = deploy.as_ref().and_then(|d| d.get("reservations")?.get("devices"));
-    if let Some(devices) = devices {
-        let at = devices.at.clone();
-        shared.lost(sheet, &at, "deploy.resources.reservations.devices", UNKNOWN);
-        shared.ignore(name, "engine.DeviceRequests", "deploy.resources.reservations.devices");
-    }
-    sheet.values("limits", values);
-}
-
-const UNKNOWN: &str = "nself.toml has no word for it; what runs keeps it until it is made anew";
+/// Why most keys are not carried over.
+pub(super) const UNKNOWN: &str =
+    "nself.toml has no word for it; what runs keeps it until it is made anew";
 
 impl Shared<'_, '_> {
-    fn ignore(&mut self, name: &ServiceName, field: &str, key: &str) {
+    /// Leaves a field out of the comparison.
+    pub(super) fn ignore(&mut self, name: &ServiceName, field: &str, key: &str) {
         let why = format!("`{key}` of the compose file, which this file cannot say");
         self.ignored.push((name.clone(), field.to_owned(), why));
     }
 }
 
-fn restart(shared: &mut Shared<'_, '_>, sheet: &mut Sheet, is_job: bool, node: &mut Node) {
-    let own = node.take("restart");
-    let own = own.as_ref().and_then(|(_, value)| value.text());
-    let policy = node.get("deploy").and_then(|deploy| deploy.get("restart_policy"));
-    let word = match (own, policy) {
-        (Some(word), _) => word.to_owned(),
-        (None, Some(policy)) => {
-            let text = |key: &str| policy.get(key).and_then(Node::text);
-            match (text("condition").unwrap_or("any"), text("max_attempts")) {
-                ("none", _) => "no".to_owned(),
-                ("on-failure", Some(times)) => format!("on-failure:{times}"),
-                ("on-failure", None) => "on-failure".to_owned(),
-                _ => "always".to_owned(),
-            }
-        }
-        (None, None) => "no".to_owned(),
-    };
-    let (word, forever) = match word.as_str() {
-        "false" => ("no".to_owned(), false),
-        "always" | "unless-stopped" => (word, true),
-        _ => (word, false),
-    };
-    if is_job && forever {
-        let at = node.at.clone();
-        shared.lost(sheet, &at, "restart", "what others wait for to end is not started again");
-        return;
-    }
-    // Without a word, nself starts it again and Compose does not.
-    if !(is_job && word == "no") {
-        sheet.set("restart", word);
-    }
-}
-
-fn health(shared: &mut Shared<'_, '_>, sheet: &mut Sheet, node: &mut Node) {
-    let Some((key, health)) = node.take("healthcheck") else { return };
-    let disabled = health.get("disable").is_some_and(Node::flag);
-    let words = health.get("test").map(|test| match &test.value {
-        Value::List(_) => test.texts(),
-        _ => vec!["CMD-SHELL".to_owned(), test.text().unwrap_or_default().to_owned()],
-    });
-    let words = words.unwrap_or_default();
-    let mut values: Vec<(String, Toml)> = Vec::new();
-    match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        ["NONE", ..] => return disable(shared, sheet, &key.at),
-        _ if disabled => return disable(shared, sheet, &key.at),
-        ["CMD", rest @ ..] => {
-            values.push((
-                "command".to_owned(),
-                toml_edit::Array::from_iter(rest.iter().copied()).into(),
-            ));
-        }
-        ["CMD-SHELL", rest @ ..] => {
-            let line = rest.join(" ");
-            let words = ["/bin/sh", "-c", &line];
-            values.push(("command".to_owned(), toml_edit::Array::from_iter(words).into()));
-        }
-        [] => {}
-        _ => {
-            shared.lost(
-                sheet,
-                &key.at,
-                "healthcheck.test",
-                "it begins with none of CMD and CMD-SHELL",
-            );
-            return;
-        }
-    }
-    // Compose takes the engine's half minute where nothing is said, and nself does not.
-    let own = !words.is_empty();
-    for (from, default) in
-        [("interval", Some(PAUSE)), ("timeout", Some(PAUSE)), ("start_period", None)]
-    {
-        let written = health.get(from).and_then(Node::text).and_then(words::duration);
-        if let Some(time) = written.or(default.filter(|_| own)).filter(|time| time.0 > 0) {
-            values.push((from.to_owned(), time.to_string().into()));
-        }
-    }
-    let retries = health.get("retries").and_then(Node::text).and_then(|text| text.parse().ok());
-    if let Some(retries) = retries.or(own.then_some(3_i64)) {
-        values.push(("retries".to_owned(), retries.into()));
-    }
-    if let Some(interval) = health.get("start_interval") {
-        let at = interval.at.clone();
-        shared.lost(sheet, &at, "healthcheck.start_interval", UNKNOWN);
-    }
-    sheet.values("health", values);
-}
-
-const PAUSE: Millis = Millis(30_000);
-
-fn disable(shared: &mut Shared<'_, '_>, sheet: &mut Sheet, at: &Origin) {
-    let why = "nself cannot switch off the health check that an image declares";
-    shared.lost(sheet, at, "healthcheck.disable", why);
-}
-
-fn rights(sheet: &mut Sheet, node: &mut Node) {
-    let mut texts = |key: &str| node.take(key).map(|(_, value)| value.texts()).unwrap_or_default();
-    sheet.list_of_some("cap_add", texts("cap_add"));
-    sheet.list_of_some("cap_drop", texts("cap_drop"));
-    let groups = texts("group_add");
-    let options = texts("security_opt");
-    let privileged = node.take("privileged").is_some_and(|(_, value)| value.flag());
-    // nself would forbid a process to gain rights; Compose does not.
-    if !privileged || !options.is_empty() {
-        sheet.list("security", options);
-    }
-    if privileged {
-        sheet.set("privileged", true);
-    }
-    sheet.list_of_some("groups", groups);
-    for key in ["read_only", "init"] {
-        if node.take(key).is_some_and(|(_, value)| value.flag()) {
-            sheet.set(key, true);
-        }
-    }
-}
-
-fn system(shared: &mut Shared<'_, '_>, sheet: &mut Sheet, node: &mut Node) {
-    for (from, to) in [("dns", "dns"), ("dns_search", "dns_search"), ("dns_opt", "dns_options")] {
-        if let Some((_, value)) = node.take(from) {
-            sheet.list_of_some(to, value.texts());
-        }
-    }
-    if let Some((_, hosts)) = node.take("extra_hosts") {
-        let trim = |text: &str| text.trim_matches(['[', ']']).to_owned();
-        let hosts = hosts
-            .entries()
-            .iter()
-            .map(|(key, value)| (key.text.clone(), trim(value.text().unwrap_or_default())));
-        sheet.map("extra_hosts", &hosts.collect());
-    }
-    for key in ["sysctls", "labels"] {
-        if let Some((_, value)) = node.take(key) {
-            sheet.map(key, &pairs(&value));
-        }
-    }
-    if let Some((_, limits)) = node.take("ulimits") {
-        let read = limits.entries().iter().map(|(key, value)| {
-            let part = |name: &str| value.get(name).and_then(Node::text).map(str::to_owned);
-            let text = match value.text() {
-                Some(both) => both.to_owned(),
-                None => format!(
-                    "{}:{}",
-                    part("soft").unwrap_or_else(|| "-1".into()),
-                    part("hard").unwrap_or_else(|| "-1".into())
-                ),
-            };
-            (key.text.clone(), text)
-        });
-        sheet.map("ulimits", &read.collect());
-    }
-    if let Some((_, value)) = node.take("shm_size")
-        && let Some(size) = value.text().and_then(words::size)
-    {
-        sheet.set("shm", size.to_string());
-    }
-    text(sheet, node, "stop_signal", "stop_signal");
-    if let Some((_, value)) = node.take("stop_grace_period") {
-        match value.text().and_then(words::duration) {
-            Some(grace) => sheet.set("stop_grace", grace.to_string()),
-            None => shared.lost(sheet, &value.at, "stop_grace_period", "it cannot be read"),
-        }
-    }
-    if let Some((_, logging)) = node.take("logging") {
-        if let Some(driver) = logging.get("driver").and_then(Node::text) {
-            sheet.set("log_driver", driver);
-        }
-        let options = logging.get("options").map(pairs).unwrap_or_default();
-        sheet.map("log_options", &options);
-    }
-    if let Some((_, devices)) = node.take("devices") {
-        let read = devices.items().iter().filter_map(|device| {
-            let part = |key: &str| device.get(key).and_then(Node::text);
-            device.text().map(str::to_owned).or_else(|| {
-                let source = part("source")?;
-                let target = part("target").unwrap_or(source);
-                Some(format!("{source}:{target}:{}", part("permissions").unwrap_or("rwm")))
-            })
-        });
-        sheet.list_of_some("devices", read.collect());
-    }
-    for (from, to) in [
-        ("ipc", "ipc"),
-        ("pid", "pid"),
-        ("uts", "uts"),
-        ("userns_mode", "userns"),
-        ("cgroup", "cgroup"),
-    ] {
-        let Some((_, value)) = node.take(from) else { continue };
-        match value.text() {
-            Some(mode) if mode.starts_with("service:") => {
-                shared.lost(sheet, &value.at, from, "nself shares no namespaces between services");
-            }
-            Some(mode) => sheet.set(to, mode),
-            None => {}
-        }
-    }
-}
-
-fn pairs(node: &Node) -> BTreeMap<String, String> {
+pub(super) fn pairs(node: &Node) -> BTreeMap<String, String> {
     let entries = node.entries().iter();
     let text = |node: &Node| node.text().unwrap_or_default().to_owned();
     entries.map(|(key, value)| (key.text.clone(), text(value))).collect()
@@ -628,14 +290,13 @@ pub(super) fn variables(loader: &mut Loader<'_>, node: &Node) -> BTreeMap<String
     all
 }
 
-fn environment(shared: &mut Shared<'_, '_>, sheet: &mut Sheet, called: &str, node: &mut Node) {
+fn environment(shared: &mut Shared<'_, '_>, sheet: &mut Sheet, node: &mut Node) {
     let all = variables(shared.loader, node);
     node.take("env_file");
     node.take("environment");
     let written =
         all.iter().map(|(name, value)| (name.clone(), shared.secrets.template(name, value)));
     sheet.map("env", &written.collect());
-    let _ = called;
 }
 
 /// Says of everything that is left that it is left.

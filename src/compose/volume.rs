@@ -46,14 +46,14 @@ pub(super) fn write(
         match mount.kind.as_str() {
             "bind" if mount.source.contains(':') => {
                 let why = "a path with a colon in it cannot be said";
-                shared.not_carried(sheet, &mount.at, "volumes", why);
+                shared.lost(sheet, &mount.at, "volumes", why);
             }
             "bind" => _ = binds.insert(mount.target, format!("{}{mode}", mount.source)),
             "tmpfs" => _ = tmpfs.insert(mount.target, mount.options),
             "volume" if mount.source.is_empty() => {
                 let why = "a volume without a name cannot be said; what runs keeps its own, and hands \
                            it on when it is made anew";
-                shared.not_carried(sheet, &mount.at, "volumes", why);
+                shared.lost(sheet, &mount.at, "volumes", why);
             }
             "volume" => {
                 shared.volumes.used.insert(mount.source.clone());
@@ -62,7 +62,7 @@ pub(super) fn write(
             }
             other => {
                 let why = format!("nself does not mount a `{other}`");
-                shared.not_carried(sheet, &mount.at, "volumes", &why);
+                shared.lost(sheet, &mount.at, "volumes", &why);
             }
         }
     }
@@ -114,7 +114,7 @@ fn read(shared: &mut Shared<'_, '_>, sheet: &mut Sheet, item: &Node) -> Option<M
                 "" | "rw" | "z" | "Z" | "rprivate" | "cached" | "delegated" | "consistent" => {}
                 other => {
                     let why = "nself mounts things to be read, or read and written";
-                    shared.not_carried(sheet, &item.at, &format!("volumes {other}"), why);
+                    shared.lost(sheet, &item.at, &format!("volumes {other}"), why);
                 }
             }
         }
@@ -154,7 +154,7 @@ fn read(shared: &mut Shared<'_, '_>, sheet: &mut Sheet, item: &Node) -> Option<M
             ("volume", []) => {}
             (other, _) => {
                 let why = "nself.toml has no word for it";
-                shared.not_carried(sheet, &key.at, &format!("volumes {other}"), why);
+                shared.lost(sheet, &key.at, &format!("volumes {other}"), why);
             }
         }
     }
@@ -190,7 +190,7 @@ fn file(
                 "`{name}` is no file: what runs keeps it at {target} until it is made anew, and then \
                  it is gone"
             );
-            shared.not_carried(sheet, &item.at, key, &why);
+            shared.lost(sheet, &item.at, key, &why);
             None
         }
     }

@@ -147,7 +147,9 @@ impl Planner<'_> {
             if let Some(id) = volumes.chain(networks).find(|id| missing.contains(id)) {
                 let command = match &id {
                     ResourceId::Volume(name) => format!("docker volume create {name}"),
-                    _ => format!("docker network create {}", id.to_string().replace("network/", "")),
+                    _ => {
+                        format!("docker network create {}", id.to_string().replace("network/", ""))
+                    }
                 };
                 let why = format!("{id} is somebody else's and is not there; make it: {command}");
                 self.blocked.insert(change.id.clone(), why);

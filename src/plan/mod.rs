@@ -121,7 +121,10 @@ impl Plan {
 
     /// Returns whether there is nothing to do and nothing held.
     pub fn is_empty(&self) -> bool {
-        self.steps.is_empty() && self.held.is_empty() && self.blocked.is_empty() && self.adopted() == 0
+        self.steps.is_empty()
+            && self.held.is_empty()
+            && self.blocked.is_empty()
+            && self.adopted() == 0
     }
 }
 

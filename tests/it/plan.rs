@@ -73,7 +73,12 @@ fn policy(text: &str) -> Policy {
     Policy { allow: releases.map(|release| release.parse().unwrap()).collect() }
 }
 
-pub(crate) async fn look(sim: &Sim, desired: &mut Desired, keyring: &Keyring, policy: &Policy) -> Plan {
+pub(crate) async fn look(
+    sim: &Sim,
+    desired: &mut Desired,
+    keyring: &Keyring,
+    policy: &Policy,
+) -> Plan {
     sim.unlock(keyring);
     let brief = Brief { goal: &Goal::Converge, keyring, policy, contents: false };
     pass::look(sim, desired, &brief).await.unwrap().1

@@ -90,7 +90,10 @@ async fn what_was_adopted_is_that_one_and_no_other() {
 }
 
 /// Applies, tampers, and returns what accepting all makes of the file, and what it refuses.
-async fn accepted(environment: Option<&str>, tampered: &[(&str, &str, Option<&str>)]) -> (String, String) {
+async fn accepted(
+    environment: Option<&str>,
+    tampered: &[(&str, &str, Option<&str>)],
+) -> (String, String) {
     let (sim, input) = (Sim::default(), input(FILE, environment));
     apply(&sim, &input).await;
     for (name, path, value) in tampered {
@@ -99,12 +102,12 @@ async fn accepted(environment: Option<&str>, tampered: &[(&str, &str, Option<&st
     let mut desired = compile(&input);
     let keyring = keyring(&desired);
     let policy = Policy::default();
-    let brief = Brief { goal: &Goal::Converge, keyring: &keyring, policy: &policy, contents: false };
+    let brief =
+        Brief { goal: &Goal::Converge, keyring: &keyring, policy: &policy, contents: false };
     let (observed, plan) = pass::look(&sim, &mut desired, &brief).await.unwrap();
     let spec = parse(&input).unwrap().spec;
     let sources = [input.main.clone()];
-    let accepted =
-        edit::accept(&spec, &sources, &desired, &observed, &plan.changes, &Wish::All);
+    let accepted = edit::accept(&spec, &sources, &desired, &observed, &plan.changes, &Wish::All);
     let text = accepted.files.first().map_or(FILE.to_owned(), |file| file.after.clone());
     let refused: Vec<_> =
         accepted.refused.iter().map(|one| format!("{}: {}", one.path, one.why)).collect();
@@ -156,7 +159,9 @@ async fn what_cannot_be_written_says_why() {
     ];
     let (text, refused) = accepted(None, &moved).await;
     assert_eq!(text, FILE);
-    for why in ["nself secret set", "it comes from `${db.host}`", "looks like a secret", "[[ignore]]"] {
+    for why in
+        ["nself secret set", "it comes from `${db.host}`", "looks like a secret", "[[ignore]]"]
+    {
         assert!(refused.contains(why), "{why}: {refused}");
     }
 }
