@@ -137,7 +137,7 @@ pub(super) fn lines(
         let (name, value) = (name.trim().to_owned(), value.trim_start());
         let (value, next) = match value.chars().next() {
             Some(quote @ ('"' | '\'')) => {
-                let start = rest.len() - after.len() - line.len() + line.find(value).unwrap_or(0);
+                let start = line.trim_end().len() - value.len();
                 let body = &rest[rest.len().min(start + 1)..];
                 let end = unquoted(body, quote).ok_or_else(|| format!("{name} is not closed"))?;
                 let text = &body[..end];

@@ -9,6 +9,7 @@ use toml_edit::{DocumentMut, InlineTable, Item, Table};
 
 use super::{
     Imported, Input, Outcome, Refused,
+    guess::password_in_url,
     load::Loader,
     network,
     secret::Secrets,
@@ -70,9 +71,13 @@ pub(super) fn import(input: &Input) -> Result<Outcome, Refused> {
         });
     }
     let mut secrets = Secrets::default();
-    for (service, variables) in &variables {
-        for (name, value) in variables {
-            secrets.learn(service, name, value);
+    // Those that stand alone first: their names say more than that of a URL they are part of.
+    for in_url in [false, true] {
+        for (service, variables) in &variables {
+            let is_meant = |value: &&String| password_in_url(value.as_str()).is_some() == in_url;
+            for (name, value) in variables.iter().filter(|(_, value)| is_meant(value)) {
+                secrets.learn(service, name, value);
+            }
         }
     }
     let top = |whole: &mut Node, key: &str| whole.take(key).map(|(_, node)| node);
