@@ -142,7 +142,7 @@ async fn write_down(
     for (path, why) in &adopted.lost {
         context.ui.remark(&format!("note: {container}.{path} was not carried over: {why}\n"));
     }
-    Ok(session::project(context)?)
+    session::project(context)
 }
 
 /// Returns the container's name as a service's.

@@ -164,7 +164,6 @@ fn write(imported: &Imported, output: &Path) -> Result<(), Error> {
         let what = format!("cannot write {}", output.display());
         Error::of(Exit::Failed, &error).attempting(what)
     };
-    #[expect(clippy::disallowed_methods, reason = "the file is what this command is for")]
     let mut file =
         std::fs::OpenOptions::new().write(true).create_new(true).open(output).map_err(failed)?;
     file.write_all(imported.text.as_bytes()).map_err(failed)
@@ -186,17 +185,13 @@ fn show(imported: &Imported, output: &Path, context: &Context) {
     context.ui.remark(&report::diagnostic::text(findings, sources, context.ui.err.colours()));
     let plural =
         |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
-    let mut lines = format!("{} written: {}\n", output.display(), plural(*services, "service"));
+    context.ui.print(&format!("{} written: {}\n", output.display(), plural(*services, "service")));
     if !secrets.is_empty() {
         let names: Vec<&str> = secrets.keys().map(crate::model::SecretName::as_str).collect();
-        lines += &format!(
-            "{} put into the vault: {}\n",
-            plural(names.len(), "secret"),
-            names.join(", ")
-        );
+        let count = plural(names.len(), "secret");
+        context.ui.print(&format!("{count} put into the vault: {}\n", names.join(", ")));
     }
     let is_usual = output.file_name().is_some_and(|name| name == place::FILE);
     let file = if is_usual { String::new() } else { format!(" -f {}", output.display()) };
-    lines += &format!("next: nself{file} plan · nself{file} apply --adopt\n");
-    context.ui.print(&lines);
+    context.ui.print(&format!("next: nself{file} plan · nself{file} apply --adopt\n"));
 }

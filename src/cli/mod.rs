@@ -194,7 +194,7 @@ impl Command {
             Self::Plan(args) => plan::run(&args, context).await,
             Self::Apply(args) => apply::run(&args, context).await,
             Self::Drift(args) => drift::run(&args, context).await,
-            Self::Adopt(args) => adopt::run(&args, context).await,
+            Self::Adopt(args) => Box::pin(adopt::run(&args, context)).await,
             Self::Start(args) => start::run(&args, context).await,
             Self::Stop(args) => stop::run(&args, context).await,
             Self::Restart(args) => restart::run(&args, context).await,

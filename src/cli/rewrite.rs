@@ -40,7 +40,7 @@ pub(super) fn write(project: &Project, path: &Path, text: &str) -> Result<(), Er
     let lock = Lock::take(&project.vault_folder())?;
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let bits = path.metadata().map_or(0o644, |metadata| metadata.permissions().mode());
-    let mode = if bits & 0o077 == 0 { Mode::Private } else { Mode::Public };
+    let mode = if bits.trailing_zeros() >= 6 { Mode::Private } else { Mode::Public };
     replace(&path, text, mode, &lock).map_err(|error| {
         Error::of(Exit::Failed, &error).attempting(format!("cannot write {}", path.display()))
     })

@@ -48,7 +48,7 @@ pub(super) fn image(shared: &mut Shared<'_, '_>, sheet: &mut Sheet, called: &str
             }
         }
     }
-    let build = if table.len() == 1 { format!("{:?}", context) } else { table.to_string() };
+    let build = if table.len() == 1 { format!("{context:?}") } else { table.to_string() };
     let text = format!(
         "the image that Compose built. To let nself build it, take this line out and write:\n\
          build = {}",

@@ -1,4 +1,5 @@
 //! `${NAME:-default}` and its kin, as Compose reads them.
+#![expect(clippy::single_match_else, reason = "both ways of a value stand beside each other")]
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -76,7 +77,7 @@ impl Variables {
         };
         let value = self.get(name).filter(|value| !(also_empty && value.is_empty()));
         match (rest.chars().next(), value) {
-            (Some('-'), Some(value)) | (Some('?'), Some(value)) => Ok(value),
+            (Some('-' | '?'), Some(value)) => Ok(value),
             (Some('-'), None) => self.put_in(&rest[1..]),
             (Some('?'), None) => {
                 let why = self.put_in(&rest[1..])?;

@@ -1,4 +1,5 @@
 //! From files to one tree: variables put in, other files brought in, one laid over the other.
+#![expect(clippy::single_match_else, reason = "both ways of a value stand beside each other")]
 
 use std::{
     collections::{BTreeMap, BTreeSet},

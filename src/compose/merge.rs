@@ -1,4 +1,5 @@
 //! One compose file over another: which keys merge, which are added to, which replace.
+#![expect(clippy::single_match_else, reason = "both ways of a value stand beside each other")]
 
 use super::yaml::{Key, Merging, Node, Value};
 
@@ -52,7 +53,9 @@ pub(super) fn settle(node: &mut Node) {
     match &mut node.value {
         Value::Map(entries) => {
             entries.retain(|(_, node)| node.merging != Merging::Reset);
-            entries.iter_mut().for_each(|(_, node)| settle(node));
+            for (_, node) in entries {
+                settle(node);
+            }
         }
         Value::List(items) => items.iter_mut().for_each(settle),
         Value::Null | Value::Scalar { .. } => {}

@@ -132,7 +132,7 @@ pub(super) fn health(shared: &mut Shared<'_, '_>, sheet: &mut Sheet, node: &mut 
         ["CMD", rest @ ..] => {
             values.push((
                 "command".to_owned(),
-                toml_edit::Array::from_iter(rest.iter().copied()).into(),
+                rest.iter().copied().collect::<toml_edit::Array>().into(),
             ));
         }
         ["CMD-SHELL", rest @ ..] => {

@@ -2,6 +2,7 @@
 //!
 //! What Compose takes where nothing is said is written out where nself takes something else, so that a
 //! container that runs already is what the file asks for.
+#![expect(clippy::single_match_else, reason = "both ways of a value stand beside each other")]
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -82,5 +82,5 @@ pub(super) fn comment(lines: &[String]) -> String {
         line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
     };
     let lines = lines.iter().flat_map(|text| text.lines());
-    lines.map(|line| format!("# {}\n", clean(line))).collect()
+    lines.flat_map(|line| ["# ".to_owned(), clean(line), "\n".to_owned()]).collect()
 }

@@ -1,4 +1,5 @@
 //! What services of a compose file mount, and the volumes among that.
+#![expect(clippy::single_match_else, reason = "both ways of a value stand beside each other")]
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +12,7 @@ use crate::model::{Diagnostic, Origin, ServiceName};
 #[derive(Debug, Default)]
 pub(super) struct Volumes {
     /// `volumes:`
-    pub(super) volumes: Option<Node>,
+    pub(super) declared: Option<Node>,
     /// `secrets:` and `configs:`
     pub(super) files: BTreeMap<&'static str, Option<Node>>,
     /// The volumes that some service mounts.
@@ -83,7 +84,7 @@ pub(super) fn write(
     let targets = volumes.into_iter().map(|(name, mut targets)| {
         let value: Toml = match targets.pop() {
             Some(only) if targets.is_empty() => only.into(),
-            last => Array::from_iter(targets.into_iter().chain(last)).into(),
+            last => targets.into_iter().chain(last).collect::<Array>().into(),
         };
         (name, value)
     });
@@ -205,7 +206,7 @@ pub(super) fn tables(
     let mut all = BTreeMap::new();
     for name in &volumes.used {
         let mut sheet = Sheet::default();
-        let rule = volumes.volumes.as_ref().and_then(|top| top.get(name));
+        let rule = volumes.declared.as_ref().and_then(|top| top.get(name));
         let external = rule.and_then(|rule| rule.get("external"));
         let own = rule.and_then(|rule| rule.get("name")).or_else(|| external?.get("name"));
         let is_external = external.is_some_and(|node| node.flag() || !node.entries().is_empty());

@@ -81,7 +81,7 @@ pub(super) fn import(input: &Input) -> Result<Outcome, Refused> {
         }
     }
     let top = |whole: &mut Node, key: &str| whole.take(key).map(|(_, node)| node);
-    let mut volumes = Volumes { volumes: top(&mut whole, "volumes"), ..Volumes::default() };
+    let mut volumes = Volumes { declared: top(&mut whole, "volumes"), ..Volumes::default() };
     for key in ["secrets", "configs"] {
         volumes.files.insert(key, top(&mut whole, key));
     }

@@ -2,6 +2,7 @@
 //!
 //! Anchors are resolved and merge keys put in; what the values mean is not judged. Scalars keep the text
 //! they were written in, since `1.10` is a version to one key and a number to another.
+#![expect(clippy::single_match_else, reason = "both ways of a value stand beside each other")]
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -307,7 +308,9 @@ impl Node {
             Value::Scalar { text, .. } => change(&at, text),
             Value::List(items) => items.iter_mut().for_each(|item| item.each_text(change)),
             Value::Map(entries) => {
-                entries.iter_mut().for_each(|(_, node)| node.each_text(change));
+                for (_, node) in entries {
+                    node.each_text(change);
+                }
             }
         }
     }
@@ -339,7 +342,9 @@ mod tests {
         for n in 1..9 {
             let last = n - 1;
             let list = vec![format!("*x{last}"); 10].join(",");
-            bomb += &format!("x{n}: &x{n} [{list}]\n");
+            bomb.push_str(
+                &["x", &n.to_string(), ": &x", &n.to_string(), " [", &list, "]\n"].concat(),
+            );
         }
         assert!(keys(&bomb).unwrap_err().contains("unfolds"));
         assert!(keys(&format!("a: {}", "[".repeat(500))).is_err());

@@ -175,7 +175,7 @@ fn mount(service: &mut Table, document: &mut DocumentMut, at: &str, volume: &str
                 let first = there.as_str().map(str::to_owned).into_iter();
                 let more = there.as_array().into_iter().flatten();
                 let more = more.filter_map(|item| item.as_str().map(str::to_owned));
-                Array::from_iter(first.chain(more).chain([target])).into()
+                first.chain(more).chain([target]).collect::<Array>().into()
             }
         };
         volumes.insert(volume, value);

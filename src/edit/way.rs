@@ -19,6 +19,7 @@ pub(super) enum Way {
 
 /// Returns how what is live at `path` is said. `all` is everything that is live of the container, since
 /// some keys say several fields at once.
+#[expect(clippy::too_many_lines, reason = "one line or two for each field")]
 pub(super) fn way(path: &Path, all: &LiveFields) -> Way {
     let live = text(all, path);
     let live = live.as_deref();
@@ -145,7 +146,7 @@ pub(super) fn items(text: &str) -> Vec<String> {
 }
 
 fn array(items: &[String]) -> Value {
-    Array::from_iter(items.iter().map(String::as_str)).into()
+    items.iter().map(String::as_str).collect::<Array>().into()
 }
 
 /// An image without a tag is the one called `latest`.

@@ -74,6 +74,7 @@ pub(super) fn intent(
 }
 
 /// Returns the memory after the steps.
+#[expect(clippy::too_many_lines, reason = "one memory, one paragraph for each part of it")]
 pub fn record_after(desired: &Desired, plan: &Plan, done: &Done, keyring: &Keyring) -> Record {
     let mut record = plan.intent.clone();
     record.complete = true;

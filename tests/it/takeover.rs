@@ -74,12 +74,13 @@ async fn what_was_adopted_is_that_one_and_no_other() {
     assert_eq!(change.fields[0].mover, nself::diff::Mover::Drift);
 
     // Somebody else's container of the same name is not what was adopted.
-    let mut world = sim.world();
-    let mut other = world.find("shop-db").unwrap().clone();
-    world.containers.remove(&other.seen.id);
-    other.seen.id = "c99999999".into();
-    world.containers.insert(other.seen.id.clone(), other);
-    drop(world);
+    {
+        let mut world = sim.world();
+        let mut other = world.find("shop-db").unwrap().clone();
+        world.containers.remove(&other.seen.id);
+        other.seen.id = "c99999999".into();
+        world.containers.insert(other.seen.id.clone(), other);
+    }
     let plan = look(&sim, &mut desired, &keyring, &Policy::default()).await;
     assert_eq!(plan.changes.get(&id).unwrap().action, Action::Conflict);
     assert_eq!(plan.held[0].release.to_string(), "replace:container/shop-db");

@@ -203,7 +203,8 @@ fn networks(spec: &Spec, service: &Service, problems: &mut Vec<Diagnostic>) {
                 None => problem.at(&place.origin, "").help(format!("add it: [networks.{name}]")),
             });
         }
-        let has_subnet = rule.is_some_and(|rule| rule.subnet.is_some() || is_true(&rule.external));
+        let has_subnet =
+            rule.is_some_and(|rule| rule.subnet.is_some() || is_true(rule.external.as_ref()));
         if let Some(address) = place.value.address.as_ref().filter(|_| !has_subnet) {
             let message = format!("`{name}` has no `subnet`, so no address on it can be fixed");
             let problem = Diagnostic::error("no-subnet", message).at(&address.origin, "");
@@ -212,8 +213,8 @@ fn networks(spec: &Spec, service: &Service, problems: &mut Vec<Diagnostic>) {
     }
 }
 
-fn is_true(flag: &Option<Sourced<bool>>) -> bool {
-    flag.as_ref().is_some_and(|flag| flag.value)
+fn is_true(flag: Option<&Sourced<bool>>) -> bool {
+    flag.is_some_and(|flag| flag.value)
 }
 
 /// The engine refuses less.
