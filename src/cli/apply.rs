@@ -90,7 +90,7 @@ impl Consent {
     /// Shows what is about to happen, and asks where that is wanted.
     fn given(&self, pass: &Pass, ui: Ui) -> bool {
         ui.print(&report::plan(&pass.plan, pass.looked_ms, ui.out));
-        if self.yes || pass.plan.steps.is_empty() {
+        if self.yes || (pass.plan.steps.is_empty() && pass.plan.adopted() == 0) {
             return true;
         }
         // An answer that cannot be read is no consent.
@@ -107,7 +107,11 @@ pub(super) async fn run(args: &ApplyArgs, context: &Context) -> Result<Exit, Err
     let Some(file) = file else {
         args.consent.possible(context, "apply")?;
         let project = session::project(context)?;
-        let options = plan::options(&project, &args.what, &args.allow, &args.guard)?;
+        let mut options = plan::options(&project, &args.what, &args.allow, &args.guard)?;
+        if args.allow.adopts() {
+            let engine = ReadOnly::new(session::engine(context, &project).await?);
+            args.allow.adopt_what_fits(&engine, &project, &mut options).await?;
+        }
         let back_on_failure = args.back.wanted(&project);
         let options = Options { wait, back_on_failure, ..options };
         return carry_out(project, &options, &args.consent, context).await;

@@ -79,7 +79,7 @@ fn name_of(folder: &Path) -> Result<ProjectName, Error> {
 }
 
 /// Twelve of 32 characters: 60 bits, more than enough that no two projects on one engine ever meet.
-fn random_id() -> String {
+pub(super) fn random_id() -> String {
     const DIGITS: &[u8] = b"abcdefghijkmnpqrstuvwxyz23456789";
     let mut random = rand::rng();
     (0..12).map(|_| char::from(DIGITS[random.random_range(0..DIGITS.len())])).collect()

@@ -2,6 +2,7 @@
 //! or chooses an exit code.
 
 mod address;
+mod adopt;
 mod apply;
 mod check;
 mod clean;
@@ -17,6 +18,7 @@ mod format;
 mod graph;
 mod help;
 mod history;
+mod import;
 mod init;
 mod interrupt;
 mod live;
@@ -26,6 +28,7 @@ mod place;
 mod plan;
 mod reset;
 mod restart;
+mod rewrite;
 mod rollback;
 mod saved;
 mod secret;
@@ -125,6 +128,7 @@ enum When {
 #[derive(Debug, Subcommand)]
 enum Command {
     Init(init::InitArgs),
+    Import(import::ImportArgs),
     Check(check::CheckArgs),
     Plan(plan::PlanArgs),
     Show(show::ShowArgs),
@@ -132,6 +136,7 @@ enum Command {
     Rollback(rollback::RollbackArgs),
     History(history::HistoryArgs),
     Drift(drift::DriftArgs),
+    Adopt(adopt::AdoptArgs),
     #[command(visible_alias = "up")]
     Start(start::StartArgs),
     Stop(stop::StopArgs),
@@ -213,6 +218,7 @@ impl Command {
     async fn run(self, context: &Context) -> Result<Exit, Error> {
         match self {
             Self::Init(args) => init::run(&args, context),
+            Self::Import(args) => import::run(&args, context),
             Self::Check(args) => check::run(&args, context),
             Self::Plan(args) => plan::run(&args, context).await,
             Self::Show(args) => show::run(&args, context),
@@ -220,6 +226,7 @@ impl Command {
             Self::Rollback(args) => rollback::run(&args, context).await,
             Self::History(args) => history::run(&args, context),
             Self::Drift(args) => drift::run(&args, context).await,
+            Self::Adopt(args) => Box::pin(adopt::run(&args, context)).await,
             Self::Start(args) => start::run(&args, context).await,
             Self::Stop(args) => stop::run(&args, context).await,
             Self::Restart(args) => restart::run(&args, context).await,

@@ -6,9 +6,9 @@ use clap::Args;
 
 use crate::{
     controller::{self, Options, Pass, Project},
-    engine::{Holder, ReadOnly},
+    engine::{Holder, Observe, ReadOnly},
     model::{Keyring, Share},
-    plan::{self, Gist, Past, Policy, Release, Saved},
+    plan::{self, Gist, Past, Policy, Release, Saved, Verb},
     report::{self, Style},
 };
 
@@ -56,11 +56,36 @@ pub(super) struct Allow {
     /// policy:NAME; may be given again
     #[arg(long = "allow", value_name = "VERB:RESOURCE")]
     releases: Vec<Release>,
+    /// Take as ours whatever has the right name and need not be made anew
+    #[arg(long)]
+    adopt: bool,
 }
 
 impl Allow {
     pub(super) fn policy(&self) -> Policy {
         Policy { allow: self.releases.iter().cloned().collect() }
+    }
+
+    /// Returns whether whatever fits is to become ours.
+    pub(super) fn adopts(&self) -> bool {
+        self.adopt
+    }
+
+    /// Adds everything that can be adopted, where that is wanted.
+    pub(super) async fn adopt_what_fits<E: Observe>(
+        &self,
+        engine: &E,
+        project: &Project,
+        options: &mut Options,
+    ) -> Result<(), Error> {
+        if self.adopt {
+            let pass = controller::plan(engine, project, options, true).await?;
+            let held = pass.plan.held.into_iter().map(|held| held.release);
+            let adopts =
+                |release: &Release| matches!(release, Release::Change { verb: Verb::Adopt, .. });
+            options.policy.allow.extend(held.filter(adopts));
+        }
+        Ok(())
     }
 }
 
@@ -115,8 +140,9 @@ fn unused(release: &Release, held: &[&Release]) -> String {
 
 pub(super) async fn run(args: &PlanArgs, context: &Context) -> Result<Exit, Error> {
     let project = session::project(context)?;
-    let options = options(&project, &args.services, &args.allow, &args.guard)?;
+    let mut options = options(&project, &args.services, &args.allow, &args.guard)?;
     let engine = ReadOnly::new(session::engine(context, &project).await?);
+    args.allow.adopt_what_fits(&engine, &project, &mut options).await?;
     let pass = controller::plan(&engine, &project, &options, false).await?;
     note_unused(&pass, &options.policy, &project.keyring, context.ui);
     let ui = context.ui;

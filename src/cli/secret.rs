@@ -61,7 +61,7 @@ pub(super) async fn run(args: &SecretArgs, context: &Context) -> Result<Exit, Er
 }
 
 /// Returns the time in milliseconds since 1970.
-fn now() -> u64 {
+pub(super) fn now() -> u64 {
     u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0)
 }
 

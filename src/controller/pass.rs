@@ -28,6 +28,8 @@ pub enum Goal {
     Resume(BTreeSet<ServiceName>),
     /// These services stopped, and nothing else; none named is all.
     Suspend(BTreeSet<ServiceName>),
+    /// What fits taken as ours, with the networks it is to be on, and nothing else.
+    Adopt,
     /// These services stopped and started, and nothing else; none named is all.
     Restart(BTreeSet<ServiceName>),
     /// What applies left behind gone, and nothing else.
@@ -119,7 +121,7 @@ pub async fn converge<E: Engine>(
             .filter(|change| change.action == Action::Deferred)
             .map(|change| change.id.clone())
             .collect();
-        let nothing_done = done + failed + skipped == 0;
+        let nothing_done = done + failed + skipped == 0 && plan.adopted() == 0;
         passes.push((plan.clone(), applied));
         if nothing_done || matches!(brief.goal, Goal::Restart(_)) {
             let rest = if nothing_done { plan } else { Plan { steps: Vec::new(), ..plan } };
@@ -181,7 +183,7 @@ impl Goal {
     pub fn is_about_content(&self) -> bool {
         match self {
             Self::Converge | Self::Resume(_) => true,
-            Self::Suspend(_) | Self::Restart(_) | Self::Clean => false,
+            Self::Suspend(_) | Self::Restart(_) | Self::Clean | Self::Adopt => false,
         }
     }
 
@@ -193,7 +195,7 @@ impl Goal {
     ) -> BTreeSet<ServiceName> {
         let all = || desired.containers().map(|container| container.service.clone());
         match self {
-            Self::Converge | Self::Restart(_) | Self::Clean => recorded,
+            Self::Converge | Self::Restart(_) | Self::Clean | Self::Adopt => recorded,
             Self::Resume(services) if services.is_empty() => BTreeSet::new(),
             Self::Resume(services) => &recorded - services,
             Self::Suspend(services) if services.is_empty() => all().collect(),
@@ -213,6 +215,14 @@ impl Goal {
         match self {
             Self::Converge | Self::Resume(_) => changes,
             Self::Clean => diff::leftovers(desired, observed),
+            Self::Adopt => {
+                changes.changes.retain(|change| match change.action {
+                    Action::Conflict => true,
+                    Action::Create => matches!(change.id, ResourceId::Network(_)),
+                    _ => false,
+                });
+                changes
+            }
             Self::Suspend(services) => {
                 changes.changes.retain(|change| about(services, &change.id));
                 changes

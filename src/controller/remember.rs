@@ -34,7 +34,7 @@ impl Memory {
         options: &Options,
         pass: &Pass,
     ) -> Result<Option<Self>, history::Error> {
-        if pass.plan.steps.is_empty() {
+        if pass.plan.steps.is_empty() && pass.plan.adopted() == 0 {
             return Ok(None);
         }
         let mut history = History::open(&project.vault_folder())?;
@@ -117,6 +117,7 @@ fn command(project: &Project, options: &Options) -> Command {
         Goal::Suspend(_) => Command::Stop,
         Goal::Restart(_) => Command::Restart,
         Goal::Clean => Command::Clean,
+        Goal::Adopt => Command::Adopt,
     }
 }
 

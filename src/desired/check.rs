@@ -134,7 +134,8 @@ impl Checker<'_> {
             if name.len() > longest {
                 self.say(format!("the name of {id} is longer than {longest}"));
             }
-            if *name != prefix && !name.starts_with(&format!("{prefix}-")) {
+            let free = self.desired.named.contains(id);
+            if !free && *name != prefix && !name.starts_with(&format!("{prefix}-")) {
                 self.say(format!("the name of {id} does not begin with {prefix}"));
             }
         }
@@ -145,7 +146,7 @@ impl Checker<'_> {
         let mut clashes = Vec::new();
         for container in self.desired.containers() {
             for (key, bindings) in &container.ports {
-                for binding in bindings {
+                for binding in bindings.iter().filter(|binding| binding.port != 0) {
                     let others = holders.entry((binding.port, key.protocol)).or_default();
                     let is_any = |address: &str| matches!(address, "0.0.0.0" | "::");
                     for (address, holder) in others.iter() {
@@ -171,7 +172,10 @@ impl Checker<'_> {
             self.say(format!("{id} is on no network"));
         }
         for network in container.networks.keys() {
-            self.follows(id, &ResourceId::Network(network.clone()));
+            let network = ResourceId::Network(network.clone());
+            if !self.desired.external.contains(&network) {
+                self.follows(id, &network);
+            }
         }
         for (target, mount) in &container.mounts {
             if !target.starts_with('/') {
@@ -182,12 +186,16 @@ impl Checker<'_> {
             }
             let MountSource::Volume(name) = &mount.source else { continue };
             let volume = ResourceId::Volume(name.clone());
+            if self.desired.external.contains(&volume) {
+                continue;
+            }
             self.follows(id, &volume);
+            let shared = self.desired.named.contains(&volume);
             if let Some(Resource::Volume(volume)) = self.desired.resources.get(&volume) {
                 if volume.disposable && !mount.read_only {
                     self.say(format!("{id} could write to its configuration at {target}"));
                 }
-                if volume.service != container.service {
+                if !shared && volume.service != container.service {
                     self.say(format!("{id} mounts the volume of {}", volume.service));
                 }
             }

@@ -326,6 +326,8 @@ impl Container {
             // created. So that it answers to one set of names, it is asked for everywhere.
             let mut attachment = attachment.clone();
             attachment.aliases.extend(hostname.clone());
+            // The engine finds a container by its name, whoever asks for that.
+            attachment.aliases.remove(name);
             all.0.extend(attachment.fields(network).0);
         }
         all.0.extend(limits.fields().0);

@@ -65,7 +65,7 @@ pub fn explain(spec: &Spec, desired: &Desired, key: &str) -> Result<Vec<Explaine
 const OWN: [&str; 5] = ["kind", "version", "port", "route", "replicas"];
 
 /// Keys of a service and the fields they become, where the words differ.
-const RENAMED: [(&str, &str); 19] = [
+const RENAMED: [(&str, &str); 24] = [
     ("build", "image"),
     ("version", "image"),
     ("publish", "ports"),
@@ -82,6 +82,11 @@ const RENAMED: [(&str, &str); 19] = [
     ("dns_options", "dns.options"),
     ("ipc", "namespaces.ipc"),
     ("pid", "namespaces.pid"),
+    ("uts", "namespaces.uts"),
+    ("userns", "namespaces.users"),
+    ("cgroup", "namespaces.cgroup"),
+    ("container_name", "name"),
+    ("networks", "networks"),
     ("health.command", "health.test"),
     ("extensions", "attribute"),
     ("settings", "command"),
@@ -182,10 +187,12 @@ fn of_service(spec: &Spec, desired: &Desired, name: &ServiceName, rest: &str) ->
 fn field_of(rest: &str) -> String {
     let renamed = RENAMED.iter().find(|(key, _)| is_below(rest, key));
     match renamed {
-        // The key of a volume is what it holds, that of a mount where it is: all are shown.
-        Some(("volumes" | "build" | "version" | "publish" | "extensions" | "settings", field)) => {
-            (*field).to_owned()
-        }
+        // The key of a volume is what it holds, that of a mount where it is: all are shown. A network
+        // is called otherwise on the engine.
+        Some((
+            "networks" | "volumes" | "build" | "version" | "publish" | "extensions" | "settings",
+            field,
+        )) => (*field).to_owned(),
         Some((key, field)) => format!("{field}{}", &rest[key.len()..]),
         None => rest.to_owned(),
     }

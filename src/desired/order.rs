@@ -93,6 +93,8 @@ mod tests {
             Resource::Network(Network { name: name.into(), internal: false, options, subnet: None })
         };
         let mut desired = Desired {
+            named: std::collections::BTreeSet::new(),
+            external: std::collections::BTreeSet::new(),
             project: ProjectName::new("x").unwrap(),
             project_id: "x".into(),
             instance: None,

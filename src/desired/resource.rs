@@ -31,6 +31,10 @@ pub struct Desired {
     /// For each resource those that must be there (for a container: ready) before it is touched, each
     /// with the reason in words, such as `needs postgres`.
     pub after: BTreeMap<ResourceId, BTreeMap<ResourceId, String>>,
+    /// Resources that the file gives a name of their own, which need not begin with the project's.
+    pub named: BTreeSet<ResourceId>,
+    /// Networks and volumes that belong to somebody else: they are used as they are.
+    pub external: BTreeSet<ResourceId>,
     /// Where each value comes from.
     pub origins: BTreeMap<(ResourceId, Path), Origin>,
     /// What is not compared.
@@ -264,6 +268,8 @@ impl Desired {
         Self {
             resources: BTreeMap::new(),
             after: BTreeMap::new(),
+            named: BTreeSet::new(),
+            external: BTreeSet::new(),
             origins: BTreeMap::new(),
             // Whoever asks for everything to go means all of it.
             rules: Vec::new(),

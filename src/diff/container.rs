@@ -10,9 +10,9 @@ use super::{
     effect::{is_updated, sticks},
 };
 use crate::{
-    desired::{Class, Container, Field, Fields, Image, ImageOrigin, Phase, Resource},
+    desired::{Class, Container, Field, Fields, Image, ImageOrigin, Path, Phase, Resource},
     model::{Digest, Keyring, ResourceId, ServiceName},
-    observed::{Applied, Health, Mark, SeenContainer, SeenImage, State},
+    observed::{Applied, Health, Live, Mark, SeenContainer, SeenImage, State},
 };
 
 /// Compares one wanted container with the live one that is meant.
@@ -20,10 +20,12 @@ pub(super) fn compare(look: &Look<'_>, id: &ResourceId, wanted: &Container, chan
     let claimants = claimants(look, id, wanted);
     let Some((keeper, rest)) = claimants.split_first() else {
         if let Some(foreign) = at_name(look, &wanted.name) {
-            let change =
+            let mut change =
                 Change::new(id, Action::Conflict, "a container that is not ours has its name")
                     .moved_by(Mover::Drift)
                     .about(&foreign.id, &foreign.name);
+            // What would have to change if it were ours.
+            change.fields = fields(look, id, wanted, foreign);
             changes.push(change);
             return;
         }
@@ -119,14 +121,13 @@ fn claimants<'a>(
     id: &ResourceId,
     wanted: &Container,
 ) -> Vec<&'a SeenContainer> {
-    let adopted = look.record.is_some_and(|record| record.adopted.contains(id));
     let mut claimants: Vec<_> = look
         .observed
         .containers
         .iter()
         .filter(|seen| match seen.owner.resource() {
             Some(resource) => resource == id,
-            None => seen.name == wanted.name && (seen.owner.is_ours() || adopted),
+            None => seen.name == wanted.name && seen.owner.is_ours(),
         })
         .collect();
     claimants.sort_by_key(|seen| {
@@ -165,6 +166,7 @@ fn fields(
     let unready = look.record.is_some_and(|record| record.unready.contains(id));
     let mut all = compare_fields(look, id, &pictures, |path| {
         matches!(path.field, Field::State | Field::Image)
+            || is_as_good(wanted, &wanted_fields, path, seen.fields.get(path))
             || look.ignored(&wanted.service, path).is_some()
             // Without the image nobody can tell what it brought along from what was added by hand.
             || (image_is_gone && comes_with_image(path.field) && wanted_fields.get(path).is_none())
@@ -199,6 +201,25 @@ fn fields(
     all.sort_by(|a, b| a.path.cmp(&b.path));
     all
 }
+
+/// Returns whether what was found will do although it was not asked for in these words.
+fn is_as_good(wanted: &Container, fields: &Fields, path: &Path, live: Option<&Live>) -> bool {
+    let is_wanted = fields.get(path).is_some();
+    match (path.field, live) {
+        // Any of its networks may have been the first.
+        (Field::NetworkMode, Some(Live::Text(first))) => {
+            // One made without a word is moved from the engine's own bridge to where it belongs.
+            matches!(first.expose(), "default" | "bridge")
+                || wanted.networks.contains_key(first.expose())
+        }
+        // How another tool knows what it made; taken away, they would take the container with them.
+        (Field::Label, _) => !is_wanted && path.key.starts_with(COMPOSE_LABELS),
+        _ => false,
+    }
+}
+
+/// What Docker Compose marks its containers with.
+const COMPOSE_LABELS: &str = "com.docker.compose.";
 
 /// Returns what the image brings along and nothing wanted stands against, as the engine merges it.
 fn inherited(image: &Fields, wanted: &Container) -> Fields {

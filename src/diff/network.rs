@@ -1,8 +1,8 @@
 //! Networks.
 
 use super::{
-    Action, Change, Changes, Last, Leftover, Look, Mover, by_resource, compare::Pictures,
-    compare_fields,
+    Action, Change, Changes, FieldChange, Last, Leftover, Look, Mover, by_resource,
+    compare::Pictures, compare_fields,
 };
 use crate::{
     desired::{Field, Fields, Network, Resource},
@@ -14,35 +14,27 @@ use crate::{
 pub(super) fn compare(look: &Look<'_>, id: &ResourceId, network: &Network, changes: &mut Changes) {
     let at_name: Vec<&SeenNetwork> =
         look.observed.networks.iter().filter(|seen| seen.name == network.name).collect();
-    let adopted = look.record.is_some_and(|record| record.adopted.contains(id));
-    let mut ours: Vec<_> =
-        at_name.iter().copied().filter(|seen| seen.owner.is_ours() || adopted).collect();
+    let mut ours: Vec<_> = at_name.iter().copied().filter(|seen| seen.owner.is_ours()).collect();
     // The engine allows two networks of one name. The one in use is meant; then the older.
     ours.sort_by_key(|seen| (std::cmp::Reverse(seen.members.len()), &seen.created, &seen.id));
     let Some((keeper, rest)) = ours.split_first() else {
         let change = if let Some(foreign) = at_name.first() {
-            Change::new(id, Action::Conflict, "a network that is not ours has its name")
-                .moved_by(Mover::Drift)
-                .about(&foreign.id, &foreign.name)
+            let mut change =
+                Change::new(id, Action::Conflict, "a network that is not ours has its name")
+                    .moved_by(Mover::Drift)
+                    .about(&foreign.id, &foreign.name);
+            // What would have to change if it were ours.
+            change.fields = fields(look, id, network, foreign);
+            change
         } else {
             Change::new(id, Action::Create, "not there").moved_by(look.mover_of_absence(id))
         };
         changes.push(change);
         return;
     };
-    let wanted = Resource::Network(network.clone()).fields();
-    let pictures = Pictures {
-        wanted: &wanted,
-        inherited: &Fields::default(),
-        live: &keeper.fields,
-        last: Last::of(look, id, keeper.owner.applied()),
-    };
-    // Where no subnet is wanted the engine's choice is as good as any.
-    let fields = compare_fields(look, id, &pictures, |path| {
-        path.field == Field::Subnet && network.subnet.is_none()
-    });
+    let fields = fields(look, id, network, keeper);
     // A foreign network of the same name makes every start fail as ambiguous.
-    let foreign = at_name.iter().any(|seen| !seen.owner.is_ours() && !adopted);
+    let foreign = at_name.iter().any(|seen| !seen.owner.is_ours());
     if foreign {
         changes.note(id, "another network has the same name and is not ours");
     }
@@ -56,6 +48,25 @@ pub(super) fn compare(look: &Look<'_>, id: &ResourceId, network: &Network, chang
     };
     change.leftovers = leftovers(rest);
     changes.push(change.about(&keeper.id, &keeper.name));
+}
+
+fn fields(
+    look: &Look<'_>,
+    id: &ResourceId,
+    network: &Network,
+    seen: &SeenNetwork,
+) -> Vec<FieldChange> {
+    let wanted = Resource::Network(network.clone()).fields();
+    let pictures = Pictures {
+        wanted: &wanted,
+        inherited: &Fields::default(),
+        live: &seen.fields,
+        last: Last::of(look, id, seen.owner.applied()),
+    };
+    // Where no subnet is wanted the engine's choice is as good as any.
+    compare_fields(look, id, &pictures, |path| {
+        path.field == Field::Subnet && network.subnet.is_none()
+    })
 }
 
 /// Finds networks of ours that nobody wants.

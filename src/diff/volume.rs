@@ -15,14 +15,6 @@ pub(super) fn compare(look: &Look<'_>, id: &ResourceId, volume: &Volume, changes
         changes.push(Change::new(id, Action::Create, "not there").moved_by(mover));
         return;
     };
-    let adopted = look.record.is_some_and(|record| record.adopted.contains(id));
-    if !seen.owner.is_ours() && !adopted {
-        let change = Change::new(id, Action::Conflict, "a volume that is not ours has its name")
-            .moved_by(Mover::Drift)
-            .about(&seen.name, &seen.name);
-        changes.push(change);
-        return;
-    }
     let wanted = Resource::Volume(volume.clone()).fields();
     let pictures = Pictures {
         wanted: &wanted,
@@ -31,14 +23,23 @@ pub(super) fn compare(look: &Look<'_>, id: &ResourceId, volume: &Volume, changes
         last: Last::of(look, id, seen.owner.applied()),
     };
     let mut fields = compare_fields(look, id, &pictures, |_| false);
-    if fields.is_empty() {
-        changes.unchanged.insert(id.clone());
-        return;
-    }
     // A volume cannot be changed, only made anew without what was in it.
     let effect = if volume.disposable { Effect::Recreate } else { Effect::DataAtRisk };
     for field in &mut fields {
         field.effect = effect;
+    }
+    if !seen.owner.is_ours() {
+        let mut change =
+            Change::new(id, Action::Conflict, "a volume that is not ours has its name")
+                .moved_by(Mover::Drift)
+                .about(&seen.name, &seen.name);
+        change.fields = fields;
+        changes.push(change);
+        return;
+    }
+    if fields.is_empty() {
+        changes.unchanged.insert(id.clone());
+        return;
     }
     changes.push(Change::of_fields(id, fields, "").about(&seen.name, &seen.name));
 }

@@ -66,6 +66,8 @@ pub enum Command {
     Rollback,
     /// What nothing uses gone.
     Clean,
+    /// What is there taken as ours.
+    Adopt,
 }
 
 /// What an apply was made from: enough to make the same from it once more.
@@ -217,6 +219,7 @@ impl Command {
             Self::Destroy => "destroy",
             Self::Rollback => "rollback",
             Self::Clean => "clean",
+            Self::Adopt => "adopt",
         }
     }
 
@@ -224,7 +227,7 @@ impl Command {
     pub fn is_about_all(self) -> bool {
         match self {
             Self::Apply | Self::Start | Self::Rollback => true,
-            Self::Stop | Self::Restart | Self::Destroy | Self::Clean => false,
+            Self::Stop | Self::Restart | Self::Destroy | Self::Clean | Self::Adopt => false,
         }
     }
 }

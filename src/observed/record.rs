@@ -29,8 +29,9 @@ pub struct Record {
     pub loaded: BTreeMap<ResourceId, String>,
     /// Services that a person stopped.
     pub suspended: BTreeSet<ServiceName>,
-    /// Names of objects that are ours although their labels do not say so.
-    pub adopted: BTreeSet<ResourceId>,
+    /// Objects that are ours although their labels do not say so, each with its id on the engine; for a
+    /// volume its name. Another object of the same name is not what was adopted.
+    pub adopted: BTreeMap<ResourceId, String>,
     /// Containers that were started and have not been seen ready.
     pub unready: BTreeSet<ResourceId>,
     /// The digest of the inputs of each job that has ended well.
@@ -82,7 +83,7 @@ impl Record {
             in_place: in_place.iter().map(|(id, a)| (id.to_string(), a.to_text())).collect(),
             loaded: loaded.iter().map(|(id, digest)| (id.to_string(), digest.clone())).collect(),
             suspended: suspended.iter().map(ToString::to_string).collect(),
-            adopted: adopted.iter().map(ToString::to_string).collect(),
+            adopted: adopted.iter().map(|(id, engine)| format!("{id} {engine}")).collect(),
             unready: unready.iter().map(ToString::to_string).collect(),
             jobs: jobs.iter().map(|(id, digest)| (id.to_string(), digest.clone())).collect(),
         };
@@ -112,7 +113,12 @@ impl Record {
                 .filter_map(|(id, digest)| Some((id.parse().ok()?, digest)))
                 .collect(),
             suspended: wire.suspended.iter().filter_map(|name| name.parse().ok()).collect(),
-            adopted: ids(&wire.adopted),
+            adopted: wire
+                .adopted
+                .iter()
+                .filter_map(|text| text.rsplit_once(' '))
+                .filter_map(|(id, engine)| Some((id.parse().ok()?, engine.to_owned())))
+                .collect(),
             unready: ids(&wire.unready),
             jobs: wire
                 .jobs
@@ -138,6 +144,7 @@ mod tests {
             loaded: BTreeMap::from([(id.clone(), "abc".into())]),
             in_place: BTreeMap::from([(id, Applied::default())]),
             suspended: BTreeSet::from([ServiceName::new("api").unwrap()]),
+            adopted: BTreeMap::from([(ResourceId::Volume("data".into()), "data".into())]),
             ..Record::default()
         };
         assert_eq!(Record::parse(&record.to_text()), Some(record));

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Applied, Host, OwnImage, PortHolder, Record, SeenTool};
+use super::{Applied, Host, OwnImage, PortHolder, PortUser, Record, SeenTool};
 use crate::{
     desired::{Desired, Fields, Files, InnerDriver, InnerResource, Path, Resource},
     model::{ImageRef, Inner, Instance, ResourceId, Sensitive},
@@ -261,7 +261,7 @@ impl Request {
             project_id: desired.project_id.clone(),
             instance: desired.instance.clone(),
             prefix: desired.prefix(),
-            names: desired.resources.keys().cloned().collect(),
+            names: desired.resources.keys().chain(&desired.external).cloned().collect(),
             contents,
             ..Self::default()
         };
@@ -292,6 +292,62 @@ impl Request {
             members.push(inner);
         }
         groups
+    }
+}
+
+impl Observed {
+    /// Takes what the record says was adopted for ours, as if its labels said so. Whoever looks calls this
+    /// last, so that nobody else has to know of adoption.
+    pub fn recognise(&mut self) {
+        let Some(record) = &self.record else { return };
+        let ours = |resource: ResourceId, id: &str| {
+            let is_it = record.adopted.get(&resource).is_some_and(|adopted| adopted == id);
+            is_it.then(|| Owner::Ours {
+                applied: record.in_place.get(&resource).cloned(),
+                resource: Some(resource),
+            })
+        };
+        for seen in &mut self.containers {
+            // Adopted under one name and renamed since, it is still the one.
+            let adopted = record.adopted.iter().find(|(_, id)| **id == seen.id);
+            let known = adopted.map(|(resource, _)| resource.clone());
+            if let (Owner::Foreign, Some(resource)) = (&seen.owner, known)
+                && let Some(owner) = ours(resource, &seen.id)
+            {
+                seen.owner = owner;
+                let by = PortUser::Container(seen.name.clone());
+                self.ports.retain(|holder| holder.by != by);
+            }
+        }
+        for seen in self.networks.iter_mut().filter(|seen| !seen.owner.is_ours()) {
+            if let Some(owner) = ours(ResourceId::Network(seen.name.clone()), &seen.id) {
+                seen.owner = owner;
+            }
+        }
+        for seen in self.volumes.iter_mut().filter(|seen| !seen.owner.is_ours()) {
+            if let Some(owner) = ours(ResourceId::Volume(seen.name.clone()), &seen.name) {
+                seen.owner = owner;
+            }
+        }
+    }
+}
+
+impl Request {
+    /// Returns the same with whatever was adopted: nobody else's labels lead to it.
+    #[must_use]
+    pub fn with_adopted(&self, record: Option<&Record>) -> Self {
+        let mut request = self.clone();
+        request.names.extend(record.iter().flat_map(|record| record.adopted.keys().cloned()));
+        request
+    }
+
+    /// Returns whether a container is among those to look at whatever its labels say.
+    pub fn is_adopted(record: Option<&Record>, container: &str) -> bool {
+        record.is_some_and(|record| {
+            record.adopted.iter().any(|(resource, id)| {
+                matches!(resource, ResourceId::Container(_)) && id == container
+            })
+        })
     }
 }
 

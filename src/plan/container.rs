@@ -22,6 +22,14 @@ pub(super) fn group(planner: &mut Planner<'_>, change: &Change, wanted: &Contain
         .subject
         .as_ref()
         .and_then(|subject| planner.observed.containers.iter().find(|seen| seen.id == subject.id));
+    if planner.adopts(change) {
+        // From here on it is one of ours that differs.
+        let ours = Change::of_fields(id, change.fields.clone(), &change.reason);
+        if let (Some(seen), false) = (seen, ours.fields.is_empty()) {
+            settle(planner, &ours.about(&seen.id, &seen.name), wanted, seen);
+        }
+        return;
+    }
     // A volume can only be made anew while nothing uses it, whatever else is to be changed.
     let makes_way = planner.uses_emptied_volume(wanted);
     match (change.action, seen) {

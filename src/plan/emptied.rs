@@ -19,11 +19,10 @@ pub(super) fn volumes(desired: &Desired, changes: &Changes, policy: &Policy) -> 
             return None;
         };
         let is_made_anew = match change.action {
-            Action::Change(Effect::DataAtRisk) => is_released(&change.id),
+            Action::Change(Effect::DataAtRisk) | Action::Conflict => is_released(&change.id),
             Action::Change(_) => true,
             Action::Create
             | Action::Remove
-            | Action::Conflict
             | Action::Deferred
             | Action::NotChecked
             | Action::Settle => false,

@@ -1,8 +1,10 @@
 //! What is not done without a person's word, and what cannot be done for now.
 
+use std::collections::BTreeSet;
+
 use super::{Held, Release, Verb, planner::Planner};
 use crate::{
-    desired::{Container, Field, Phase, Resource},
+    desired::{Container, Field, MountSource, Phase, Resource},
     diff::{Action, Change, Effect},
     model::{InnerKind, ResourceId},
     observed::{PortHolder, PortUser},
@@ -13,10 +15,16 @@ impl Planner<'_> {
     pub(super) fn hold(&mut self) {
         for change in &self.changes.changes {
             let (verb, what, unusable) = match (change.action, &change.id) {
-                (Action::Conflict, ResourceId::Container(_)) => {
-                    (Verb::Replace, "would remove a container that is not ours", true)
-                }
-                (Action::Conflict, _) => (Verb::Adopt, "would take as ours what is not", true),
+                (Action::Conflict, id) => match (self.fits(change), id) {
+                    (true, _) => (Verb::Adopt, "would take as ours what is not", true),
+                    (false, ResourceId::Container(_)) => {
+                        (Verb::Replace, "would remove a container that is not ours", true)
+                    }
+                    (false, ResourceId::Network(_)) => {
+                        (Verb::Replace, "would make a network anew that is not ours", true)
+                    }
+                    (false, _) => (Verb::Replace, "would delete a volume that is not ours", true),
+                },
                 (Action::Remove, ResourceId::Volume(name)) => {
                     let seen = self.observed.volumes.iter().find(|seen| seen.name == *name);
                     if seen.is_some_and(|seen| seen.disposable) {
@@ -46,7 +54,11 @@ impl Planner<'_> {
                 _ => continue,
             };
             let release = Release::Change { verb, id: change.id.clone() };
-            if self.policy.allow.contains(&release) {
+            let instead = Release::Change { verb: Verb::Replace, id: change.id.clone() };
+            let is_conflict = change.action == Action::Conflict;
+            if self.policy.allow.contains(&release)
+                || (is_conflict && self.policy.allow.contains(&instead))
+            {
                 continue;
             }
             if unusable {
@@ -99,6 +111,7 @@ impl Planner<'_> {
     /// Returns whether the plan starts a container.
     pub(super) fn will_start(&self, change: &Change, wanted: &Container) -> bool {
         let starts = match change.action {
+            Action::Conflict if self.adopts(change) => false,
             Action::Create | Action::Conflict => true,
             Action::Change(effect) => {
                 effect >= Effect::Restart
@@ -107,6 +120,41 @@ impl Planner<'_> {
             Action::Settle | Action::Remove | Action::Deferred | Action::NotChecked => false,
         };
         starts && wanted.phase != Phase::Suspended && !self.is_stopped(&change.id)
+    }
+
+    /// Blocks what would be started with something of somebody else's that is not there: the engine would
+    /// make an empty volume of that name.
+    pub(super) fn block_without_external(&mut self) {
+        let is_there = |id: &ResourceId| match id {
+            ResourceId::Volume(name) => self.observed.volumes.iter().any(|v| v.name == *name),
+            ResourceId::Network(name) => self.observed.networks.iter().any(|n| n.name == *name),
+            _ => true,
+        };
+        let missing: BTreeSet<&ResourceId> =
+            self.desired.external.iter().filter(|id| !is_there(id)).collect();
+        for change in self.changes.changes.iter().filter(|_| !missing.is_empty()) {
+            let Some(Resource::Container(wanted)) = self.desired.resources.get(&change.id) else {
+                continue;
+            };
+            let volumes = wanted.mounts.values().filter_map(|mount| match &mount.source {
+                MountSource::Volume(name) => Some(ResourceId::Volume(name.clone())),
+                MountSource::Bind(_) => None,
+            });
+            let networks = wanted.networks.keys().map(|name| ResourceId::Network(name.clone()));
+            if let Some(id) = volumes.chain(networks).find(|id| missing.contains(id)) {
+                let command = match &id {
+                    ResourceId::Volume(name) => format!("docker volume create {name}"),
+                    _ => {
+                        format!("docker network create {}", id.to_string().replace("network/", ""))
+                    }
+                };
+                let why = format!("{id} is somebody else's and is not there; make it: {command}");
+                self.blocked.insert(change.id.clone(), why);
+                if change.subject.is_none() {
+                    self.unusable.insert(change.id.clone());
+                }
+            }
+        }
     }
 
     /// Blocks whatever is built on what cannot be used.
@@ -128,6 +176,25 @@ impl Planner<'_> {
                 self.blocked.entry(id.clone()).or_insert(why);
             }
         }
+    }
+
+    /// Returns whether what is in the way of a wanted resource could be taken for it without being made
+    /// anew.
+    fn fits(&self, change: &Change) -> bool {
+        // Of two that claim to be it, ours is.
+        let ours = self.observed.containers.iter().filter(|seen| seen.owner.is_ours());
+        let mut claims = ours.filter_map(|seen| seen.owner.resource());
+        change.fields.iter().all(|field| field.effect < Effect::Recreate)
+            && !claims.any(|claimed| *claimed == change.id)
+    }
+
+    /// Returns whether what is in the way of a wanted resource becomes ours as it is.
+    pub(super) fn adopts(&self, change: &Change) -> bool {
+        let replace = Release::Change { verb: Verb::Replace, id: change.id.clone() };
+        change.action == Action::Conflict
+            && !self.is_stopped(&change.id)
+            && !self.policy.allow.contains(&replace)
+            && self.fits(change)
     }
 
     pub(super) fn is_stopped(&self, id: &ResourceId) -> bool {

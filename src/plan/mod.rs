@@ -132,10 +132,22 @@ impl Plan {
         self.recorded.as_ref().map_or(0, |record| record.generation)
     }
 
+    /// Returns whether a resource that is there and was not ours becomes ours as it is.
+    pub fn adopts(&self, id: &ResourceId) -> bool {
+        let found = self.recorded.as_ref().and_then(|record| record.adopted.get(id));
+        let adopted = self.intent.adopted.get(id);
+        adopted.is_some() && adopted != found
+    }
+
+    /// Returns how many resources become ours as they are.
+    pub fn adopted(&self) -> usize {
+        self.intent.adopted.keys().filter(|id| self.adopts(id)).count()
+    }
+
     /// Returns whether there is nothing to do, nothing held and nothing refused.
     pub fn is_empty(&self) -> bool {
         let stopped = self.held.len() + self.blocked.len();
-        self.steps.is_empty() && stopped == 0 && !self.is_refused()
+        self.steps.is_empty() && stopped == 0 && self.adopted() == 0 && !self.is_refused()
     }
 
     /// Returns whether a policy refuses all of it.

@@ -46,6 +46,7 @@ pub fn plan(
     planner.block_taken_ports();
     planner.block_kept_ports();
     planner.block_what_does_not_fit();
+    planner.block_without_external();
     planner.block();
     for change in &changes.changes {
         if !planner.is_stopped(&change.id) {
@@ -54,18 +55,24 @@ pub fn plan(
     }
     planner.take_off_emptied_volumes();
     planner.order();
+    let adopts = changes.changes.iter().filter(|change| planner.adopts(change));
+    let adopted = adopts.filter_map(|change| {
+        change.subject.as_ref().map(|subject| (change.id.clone(), subject.id.clone()))
+    });
+    let mut adopted: BTreeMap<ResourceId, String> = adopted.collect();
     let capacity = planner.capacity();
     let Planner { drafts, held, blocked, findings, .. } = planner;
     let mut steps = drafts.into_steps();
     if findings.iter().any(|finding| finding.effect == RuleEffect::Refuse) {
         steps.clear();
+        adopted.clear();
     }
     let away = away::predict(&changes, observed, &steps, past);
     let title = match &desired.instance {
         None => desired.project.to_string(),
         Some(instance) => format!("{} · {instance}", desired.project),
     };
-    let intent = record::intent(desired, observed, &changes, &steps, policy);
+    let intent = record::intent(desired, observed, &changes, &steps, adopted);
     let recorded = observed.record.clone();
     let engine = observed.engine.clone();
     Plan {
@@ -216,7 +223,8 @@ impl<'a> Planner<'a> {
             Action::Create => {
                 self.drafts.push(id, Role::Make, create, &change.reason, None);
             }
-            Action::Change(_) => {
+            Action::Conflict if self.adopts(change) => {}
+            Action::Change(_) | Action::Conflict => {
                 let mut last = None;
                 for (network, _) in subjects(change) {
                     let op = Op::RemoveNetwork { id: network };
@@ -242,7 +250,7 @@ impl<'a> Planner<'a> {
                     self.drafts.push(id, Role::Disturb, op, &change.reason, None);
                 }
             }
-            Action::Remove | Action::Conflict | Action::Deferred | Action::NotChecked => {}
+            Action::Remove | Action::Deferred | Action::NotChecked => {}
         }
     }
 
@@ -253,16 +261,13 @@ impl<'a> Planner<'a> {
             Action::Create => {
                 self.drafts.push(id, Role::Make, create, &change.reason, None);
             }
-            Action::Change(_) => {
+            Action::Conflict if self.adopts(change) => {}
+            Action::Change(_) | Action::Conflict => {
                 let remove = Op::RemoveVolume { name: volume.name.clone() };
                 let removed = self.drafts.push(id, Role::Disturb, remove, "it is made anew", None);
                 self.drafts.push(id, Role::Act, create, "it is made anew", Some(removed));
             }
-            Action::Remove
-            | Action::Conflict
-            | Action::Deferred
-            | Action::NotChecked
-            | Action::Settle => {}
+            Action::Remove | Action::Deferred | Action::NotChecked | Action::Settle => {}
         }
     }
 
@@ -351,7 +356,7 @@ impl<'a> Planner<'a> {
         let id = ResourceId::Container(wanted.name.clone());
         let by_id = |id: &str| self.observed.containers.iter().find(|seen| seen.id == id);
         match self.changes.get(&id).or_else(|| self.changes.left_out(&id)) {
-            Some(change) if change.action == Action::Conflict => None,
+            Some(change) if change.action == Action::Conflict && !self.adopts(change) => None,
             Some(change) => by_id(&change.subject.as_ref()?.id),
             None => self
                 .observed
@@ -372,7 +377,8 @@ impl<'a> Planner<'a> {
             return false;
         }
         match change.action {
-            Action::Create | Action::Conflict => true,
+            Action::Conflict => !self.adopts(change),
+            Action::Create => true,
             Action::Change(effect) => effect >= Effect::Restart,
             Action::Remove | Action::Deferred | Action::NotChecked | Action::Settle => false,
         }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Applied as Done, Op, Outcome, Plan, Policy, Release, Step, Verb};
+use super::{Applied as Done, Op, Outcome, Plan, Step};
 use crate::{
     desired::{Class, Desired, Field, Fields, Phase, Resource},
     diff::{Action, Changes, Effect, FieldChange, LeftOut, effect, job_digest},
@@ -46,7 +46,7 @@ pub(super) fn intent(
     observed: &Observed,
     changes: &Changes,
     steps: &[Step],
-    policy: &Policy,
+    adopted: BTreeMap<ResourceId, String>,
 ) -> Record {
     let mut record = observed.record.clone().unwrap_or_default();
     record.generation += u64::from(!steps.is_empty());
@@ -54,12 +54,8 @@ pub(super) fn intent(
     record.complete = false;
     record.resources.extend(changes.unchanged.iter().cloned());
     record.suspended = suspended(desired);
-    record.adopted.extend(policy.allow.iter().filter_map(|release| match release {
-        Release::Change { verb: Verb::Adopt, id } if changes.left_out(id).is_none() => {
-            Some(id.clone())
-        }
-        Release::Change { .. } | Release::Policy(_) => None,
-    }));
+    record.resources.extend(adopted.keys().cloned());
+    record.adopted.extend(adopted);
     let is_in_place = |id: &ResourceId| {
         changes.get(id).is_some_and(|change| change.action == Action::Change(Effect::InPlace))
     };
@@ -103,6 +99,7 @@ fn is_there(id: &ResourceId, observed: &Observed) -> bool {
 }
 
 /// Returns the memory after the steps.
+#[expect(clippy::too_many_lines, reason = "one memory, one paragraph for each part of it")]
 pub fn record_after(desired: &Desired, plan: &Plan, done: &Done, keyring: &Keyring) -> Record {
     let mut record = plan.intent.clone();
     record.complete = true;
@@ -131,6 +128,16 @@ pub fn record_after(desired: &Desired, plan: &Plan, done: &Done, keyring: &Keyri
             _ => {}
         }
     }
+    // What was made anew says by its label whose it is.
+    for step in &plan.steps {
+        let is_new = matches!(
+            step.op,
+            Op::CreateContainer { .. } | Op::CreateNetwork { .. } | Op::CreateVolume { .. }
+        );
+        if is_new && !failed.contains(&step.group) {
+            record.adopted.remove(&step.group);
+        }
+    }
     // What came back is the old one, which was ready.
     for (id, _) in done.returned.iter().filter(|(_, trouble)| trouble.is_none()) {
         record.unready.remove(id);
@@ -154,7 +161,9 @@ pub fn record_after(desired: &Desired, plan: &Plan, done: &Done, keyring: &Keyri
     }
     for (id, resource) in &desired.resources {
         // What was not compared, or not put right, is as it was.
+        let is_adopted = plan.adopts(id) && !failed.contains(id);
         let is_as_wanted = plan.changes.unchanged.contains(id)
+            || is_adopted
             || ((touched.contains(id) || finds_its_files(id, resource, plan))
                 && !failed.contains(id)
                 && !is_stopped(plan, id));
@@ -171,11 +180,13 @@ pub fn record_after(desired: &Desired, plan: &Plan, done: &Done, keyring: &Keyri
                 {
                     record.jobs.insert(id.clone(), job_digest(job, keyring));
                 }
+                // What was adopted has no label that would remember the rest.
+                let whole = record.adopted.contains_key(id);
                 let fields = resource.fields().0.into_iter();
-                let in_place = Fields(
-                    fields.filter(|(path, _)| effect(path.field) == Effect::InPlace).collect(),
-                );
-                record.in_place.insert(id.clone(), Applied::of(&in_place, keyring));
+                let in_place = fields
+                    .filter(|(path, _)| whole || effect(path.field) == Effect::InPlace)
+                    .collect();
+                record.in_place.insert(id.clone(), Applied::of(&Fields(in_place), keyring));
             }
             Resource::Files(files) => {
                 let reader = ResourceId::Container(files.container.clone());
@@ -188,7 +199,13 @@ pub fn record_after(desired: &Desired, plan: &Plan, done: &Done, keyring: &Keyri
                     record.loaded.insert(id.clone(), digest.as_str().to_owned());
                 }
             }
-            Resource::Image(_) | Resource::Network(_) | Resource::Volume(_) => {}
+            Resource::Network(_) | Resource::Volume(_) => {
+                if record.adopted.contains_key(id) {
+                    let applied = Applied::of(&resource.fields(), keyring);
+                    record.in_place.insert(id.clone(), applied);
+                }
+            }
+            Resource::Image(_) => {}
         }
     }
     // What was left out is remembered as it was: it has not gone.
@@ -209,7 +226,9 @@ pub fn record_after(desired: &Desired, plan: &Plan, done: &Done, keyring: &Keyri
         _ => wanted(id),
     });
     record.jobs.retain(|id, _| wanted(id));
-    record.adopted.retain(wanted);
+    // What is still there and not wanted, because its removal is held, stays ours.
+    let held = |id: &ResourceId| plan.held.iter().any(|held| held.id == *id) || failed.contains(id);
+    record.adopted.retain(|id, _| wanted(id) || held(id));
     record
 }
 

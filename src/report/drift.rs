@@ -48,7 +48,8 @@ pub fn drift(plan: &Plan, applied_ms: Option<u64>, style: Style) -> String {
     out += &unseen(plan);
     if !moved.is_empty() {
         let back = style.suggest("nself apply");
-        out += &format!("put it back: {back} · keep it: write it into nself.toml\n");
+        let keep = style.suggest("nself drift accept");
+        out += &format!("put it back: {back} · keep it: {keep} PATH (writes nself.toml)\n");
     }
     out
 }

@@ -41,7 +41,7 @@ pub fn ending(report: &Report) -> Ending {
         let worst = match () {
             () if failed > 0 => Ending::Failed,
             () if applied.interrupted => Ending::Interrupted,
-            () if done > 0 || !plan.steps.is_empty() => Ending::Done,
+            () if done > 0 || !plan.steps.is_empty() || plan.adopted() > 0 => Ending::Done,
             () => Ending::Nothing,
         };
         ending = ending.max(worst);
@@ -167,8 +167,13 @@ fn counts(report: &Report, ending: Ending, style: Style) -> String {
     }
     let (done, failed, skipped) = total;
     let nothing = done + failed + skipped == 0;
-    let first =
-        if nothing { "nothing to do".to_owned() } else { format!("{} done", count(done, "step")) };
+    let adopted: usize = report.passes.iter().map(|(plan, _)| plan.adopted()).sum();
+    let first = match (nothing, adopted) {
+        (true, 0) => "nothing to do".to_owned(),
+        (true, _) => format!("{adopted} adopted as they are"),
+        (false, 0) => format!("{} done", count(done, "step")),
+        (false, _) => format!("{adopted} adopted, {} done", count(done, "step")),
+    };
     let mut parts = vec![first];
     if failed > 0 {
         parts.push(format!("{failed} failed"));

@@ -70,8 +70,8 @@ impl Verdict {
             }
             Action::Remove => Self::Remove,
             // What nobody released is held; that was seen to above.
-            Action::Conflict if matches!(change.id, ResourceId::Container(_)) => Self::Replace,
-            Action::Conflict => Self::Adopt,
+            Action::Conflict if plan.adopts(&change.id) => Self::Adopt,
+            Action::Conflict => Self::Replace,
             Action::Deferred => Self::Deferred,
             Action::NotChecked => Self::NotChecked,
             Action::Settle => Self::Settle,

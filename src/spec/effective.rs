@@ -10,6 +10,9 @@ use crate::{
     model::{Origin, SecretName, ServiceName, Text},
 };
 
+/// The network of services that name none.
+pub(crate) const DEFAULT_NETWORK: &str = "default";
+
 impl Service {
     /// Returns its kind.
     pub fn kind(&self) -> &'static Kind {
@@ -43,6 +46,24 @@ impl Spec {
         match &self.instance {
             None => self.name.value.to_string(),
             Some(instance) => format!("{}-{instance}", self.name.value),
+        }
+    }
+
+    /// Returns the name on the engine of a service's first container.
+    pub fn container_name(&self, name: &ServiceName, service: &Service) -> String {
+        match &service.settings.container_name {
+            Some(written) => written.value.to_string(),
+            None => format!("{}-{name}", self.prefix()),
+        }
+    }
+
+    /// Returns the name on the engine of a network of the file.
+    pub fn network_name(&self, network: &str) -> String {
+        let written = self.networks.iter().find(|(name, _)| name.as_str() == network);
+        match written.and_then(|(_, rule)| rule.name.as_ref()) {
+            Some(name) => name.value.to_string(),
+            None if network == DEFAULT_NETWORK => self.prefix(),
+            None => format!("{}-{network}", self.prefix()),
         }
     }
 

@@ -6,6 +6,7 @@
 mod check;
 mod effective;
 mod external;
+mod object;
 mod overlay;
 mod parse;
 mod place;
@@ -18,6 +19,8 @@ mod template;
 mod value;
 mod variable;
 
+pub(crate) use effective::DEFAULT_NETWORK;
+pub use object::{NetworkRule, ObjectName, Place, Places, VolumeRule, VolumeTarget, VolumeTargets};
 pub use parse::{Input, Parsed, environments, parse};
 pub use place::{Address, Domain, HostAddress, Publish, RouteName};
 pub(crate) use policy::REFUSE_OVER;
@@ -67,6 +70,10 @@ pub struct Spec {
     pub services: BTreeMap<ServiceName, Service>,
     /// The gateway.
     pub gateway: Gateway,
+    /// The networks that are declared; `default` is there without that.
+    pub networks: BTreeMap<ObjectName, NetworkRule>,
+    /// The volumes that are declared: shared ones, and those with names of their own.
+    pub volumes: BTreeMap<ObjectName, VolumeRule>,
     /// Images.
     pub images: Images,
     /// The declared variables with their values.

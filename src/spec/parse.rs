@@ -3,8 +3,9 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    Domain, Gateway, IgnoreRule, Images, Overridden, PolicyRule, Project, SecretRule, Source, Spec,
-    Variable, Vault, check, overlay, service::Services, variable,
+    Domain, Gateway, IgnoreRule, Images, NetworkRule, ObjectName, Overridden, PolicyRule, Project,
+    SecretRule, Source, Spec, Variable, Vault, VolumeRule, check, overlay, service::Services,
+    variable,
 };
 use crate::model::{
     Diagnostic, Instance, Origin, ProjectName, SecretName, Severity, VariableName,
@@ -34,10 +35,12 @@ pub struct Parsed {
 }
 
 /// The keys of a file.
-pub(super) const KEYS: [&str; 12] = [
+pub(super) const KEYS: [&str; 14] = [
     "project",
     "services",
     "gateway",
+    "networks",
+    "volumes",
     "images",
     "variables",
     "secrets",
@@ -109,6 +112,10 @@ fn read(input: &Input, problems: &mut Vec<Diagnostic>) -> Option<Spec> {
         gateway: table(&root, "gateway", Gateway::decode_keys, problems)?,
         images: table(&root, "images", Images::decode_keys, problems)?,
         process: variable::read(&declared, &input.process),
+        networks: optional::<BTreeMap<ObjectName, NetworkRule>>(&root, "networks", problems)
+            .unwrap_or_default(),
+        volumes: optional::<BTreeMap<ObjectName, VolumeRule>>(&root, "volumes", problems)
+            .unwrap_or_default(),
         variables: values,
         secrets: optional::<BTreeMap<SecretName, SecretRule>>(&root, "secrets", problems)
             .unwrap_or_default(),

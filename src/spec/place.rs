@@ -12,7 +12,7 @@ use crate::decode_text;
 pub struct Publish {
     /// The host's address; 127.0.0.1 when absent.
     pub address: Option<IpAddr>,
-    /// The host's port.
+    /// The host's port; 0 where the engine chooses one at each start.
     pub host: u16,
     /// The port inside the container.
     pub port: u16,
@@ -44,8 +44,9 @@ impl FromStr for Publish {
                 (Some(bare.unwrap_or(address).parse().map_err(|_| bad())?), host)
             }
         };
-        let number = |text: &str| text.parse::<u16>().ok().filter(|port| *port > 0);
-        let (host, port) = number(host).zip(number(port)).ok_or_else(bad)?;
+        let number = |text: &str| text.parse::<u16>().ok();
+        let port = number(port).filter(|port| *port > 0);
+        let (host, port) = number(host).zip(port).ok_or_else(bad)?;
         Ok(Self { address, host, port, protocol })
     }
 }
@@ -189,7 +190,7 @@ mod tests {
         assert_eq!(read("8080:80"), Some((None, 8080, 80)));
         assert_eq!(read("127.0.0.1:1:2"), Some(("127.0.0.1".parse().ok(), 1, 2)));
         assert_eq!(read("[::1]:53:53/udp"), Some(("::1".parse().ok(), 53, 53)));
-        for bad in ["80", "80:", "0:80", "1:70000", "x:1:2", "1:2/sctp", ":1:2"] {
+        for bad in ["80", "80:", "80:0", "1:70000", "x:1:2", "1:2/sctp", ":1:2"] {
             assert_eq!(read(bad), None, "{bad}");
         }
     }

@@ -6,8 +6,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    Gateway, IgnoreRule, Images, PolicyRule, Project, SecretRule, Settings, Variable, Vault,
-    service::choosable, template::RESERVED,
+    Gateway, IgnoreRule, Images, NetworkRule, PolicyRule, Project, SecretRule, Settings, Variable,
+    Vault, VolumeRule, service::choosable, template::RESERVED,
 };
 use crate::{
     catalog::{Kind, Options},
@@ -72,6 +72,8 @@ fn root(need: Need) -> Value {
             "gateway": named("gateway", Gateway::keys()),
             "images": named("images", Images::keys()),
             "variables": map(&table(Variable::keys(), need)),
+            "networks": map(&table(NetworkRule::keys(), need)),
+            "volumes": map(&table(VolumeRule::keys(), need)),
             "secrets": map(&table(SecretRule::keys(), need)),
             "vault": named("vault", Vault::keys()),
             "ignore": { "type": "array", "items": table(IgnoreRule::keys(), Need::Whole) },

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Address, Bind, Capability, Day, Device, Domain, EnvName, HostAddress, InsidePath, ProcessLimit,
-    Publish, RestartRule, RouteName, Template,
+    Address, Bind, Capability, Day, Device, Domain, EnvName, HostAddress, InsidePath, ObjectName,
+    Places, ProcessLimit, Publish, RestartRule, RouteName, Template, VolumeTargets,
 };
 use crate::{
     model::{
@@ -61,14 +61,18 @@ table! {
         pub hostname: Option<Sourced<String>>,
         /// Labels of the container.
         pub labels: BTreeMap<String, Sourced<String>>,
-        /// Named volumes: what they hold → path inside. They outlive the container.
-        pub volumes: BTreeMap<ServiceName, Sourced<InsidePath>>,
+        /// Named volumes: what they hold → path inside, ":ro" behind it for read-only. They outlive the container. A name of [volumes] means that one.
+        pub volumes: BTreeMap<ObjectName, Sourced<VolumeTargets>>,
         /// Paths of the engine's host: path inside → path on the host, ":ro" behind it for read-only.
         pub binds: BTreeMap<InsidePath, Sourced<Bind>>,
         /// Memory file systems: path inside → mount options.
         pub tmpfs: BTreeMap<InsidePath, Sourced<String>>,
-        /// Ports on the host: "8080:80", "127.0.0.1:5432:5432" or "53:53/udp". Default address: 127.0.0.1.
+        /// Ports on the host: "8080:80", "127.0.0.1:5432:5432" or "53:53/udp"; the engine chooses in place of a 0. Default address: 127.0.0.1.
         pub publish: Vec<Sourced<Publish>>,
+        /// The networks it is on, by their names in [networks]: a list, or NAME → { aliases, address }. Default: default.
+        pub networks: Option<Sourced<Places>>,
+        /// The container's name on the engine; the numbers of further replicas go on from a "-1" at its end. Default: PROJECT-SERVICE.
+        pub container_name: Option<Sourced<ObjectName>>,
         /// Services that must be ready before this one starts, beyond those it refers to.
         pub needs: Vec<Sourced<ServiceName>>,
         /// Limits of memory, processors and processes.
@@ -121,6 +125,12 @@ table! {
         pub ipc: Option<Sourced<String>>,
         /// Process namespace, such as "host".
         pub pid: Option<Sourced<String>>,
+        /// Namespace of the host name, such as "host".
+        pub uts: Option<Sourced<String>>,
+        /// User namespace, such as "host".
+        pub userns: Option<Sourced<String>>,
+        /// Namespace of control groups: "host" or "private".
+        pub cgroup: Option<Sourced<String>>,
         /// Whether it runs elsewhere, at `url`, and nself only hands on where.
         pub external: Option<Sourced<bool>>,
         /// Where an external service is. May hold references to secrets.

@@ -58,7 +58,7 @@ fn with(text: &str) -> TempDir {
 
 const SHOP: &str = "[project]\nname = \"shop\"\n\n[services.postgres]\n";
 
-const COMMANDS: [&str; 27] = [
+const COMMANDS: [&str; 29] = [
     "init",
     "check",
     "plan",
@@ -80,6 +80,8 @@ const COMMANDS: [&str; 27] = [
     "explain",
     "graph",
     "lock",
+    "import",
+    "adopt",
     "secret",
     "trust",
     "doctor",

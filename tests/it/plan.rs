@@ -83,7 +83,7 @@ pub(crate) async fn passes() -> Vec<(String, Pass)> {
     passes
 }
 
-fn compile(input: &Input) -> Desired {
+pub(crate) fn compile(input: &Input) -> Desired {
     let spec = parse(input).unwrap_or_else(|problems| panic!("{problems:#?}")).spec;
     let contexts = spec.services.iter().filter_map(|(name, service)| {
         let build = service.settings.build.as_ref()?;
@@ -95,7 +95,7 @@ fn compile(input: &Input) -> Desired {
 }
 
 /// Every secret has its own name as its value.
-fn keyring(desired: &Desired) -> Keyring {
+pub(crate) fn keyring(desired: &Desired) -> Keyring {
     let value = |name: &SecretName| (name.clone(), Sensitive::new(format!("value of {name}")));
     Keyring::new(Some(Sensitive::new("key")), desired.secrets.keys().map(value).collect())
 }
@@ -103,13 +103,18 @@ fn keyring(desired: &Desired) -> Keyring {
 /// What a person asks of an apply: `# allow: RELEASE`, `# target: SERVICE`, and what past ones took:
 /// `# past: RESOURCE MILLISECONDS…`.
 #[derive(Default)]
-struct Asked {
+pub(crate) struct Asked {
     policy: Policy,
     targets: BTreeSet<ServiceName>,
     past: Past,
 }
 
 impl Asked {
+    /// Returns what is asked by somebody who allows so much and nothing else.
+    pub(crate) fn allowing(policy: &Policy) -> Self {
+        Self { policy: policy.clone(), ..Self::default() }
+    }
+
     fn read(text: &str) -> Self {
         let allow = header(text, "allow").map(|release| release.parse().unwrap()).collect();
         let targets = header(text, "target").map(|name| name.parse().unwrap()).collect();
@@ -121,7 +126,7 @@ impl Asked {
         Self { policy: Policy { allow }, targets, past: Past(past.collect()) }
     }
 
-    fn brief<'a>(&'a self, keyring: &'a Keyring) -> Brief<'a> {
+    pub(crate) fn brief<'a>(&'a self, keyring: &'a Keyring) -> Brief<'a> {
         let Self { policy, targets, past } = self;
         Brief { targets, past, ..Brief::new(&Goal::Converge, keyring, policy) }
     }
@@ -133,7 +138,7 @@ fn header<'a>(text: &'a str, key: &str) -> impl Iterator<Item = &'a str> {
     text.lines().filter_map(move |line| line.strip_prefix(&start))
 }
 
-async fn look(
+pub(crate) async fn look(
     sim: &Sim,
     desired: &mut Desired,
     keyring: &Keyring,
@@ -143,7 +148,7 @@ async fn look(
     pass::look(sim, desired, &asked.brief(keyring)).await.unwrap()
 }
 
-async fn converge(
+pub(crate) async fn converge(
     sim: &Sim,
     desired: &mut Desired,
     plan: Plan,
@@ -155,7 +160,7 @@ async fn converge(
     pass::converge(sim, desired, plan, &brief, &|_, _| {}, &cancel).await.unwrap().1
 }
 
-async fn apply(sim: &Sim, input: &Input) {
+pub(crate) async fn apply(sim: &Sim, input: &Input) {
     let mut desired = compile(input);
     let keyring = keyring(&desired);
     let (_, plan) = look(sim, &mut desired, &keyring, &Asked::default()).await;

@@ -17,6 +17,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("diff", &["model", "catalog", "desired", "observed"]),
     ("plan", &["model", "catalog", "desired", "observed", "diff"]),
     ("doctor", &["model", "desired", "observed", "diff", "plan"]),
+    ("compose", &["model", "catalog", "spec"]),
+    ("edit", &["model", "catalog", "spec", "desired", "observed", "diff", "compose"]),
     ("source", &["model"]),
     ("secret", &["model", "desired"]),
     ("cert", &["model", "secret"]),
@@ -57,6 +59,8 @@ const ROOMS: &[(&str, &[&str])] = &[
             "diff",
             "plan",
             "doctor",
+            "compose",
+            "edit",
             "source",
             "secret",
             "cert",
@@ -70,8 +74,10 @@ const ROOMS: &[(&str, &[&str])] = &[
 ];
 
 /// Rooms that take values and return values.
-const PURE: &[&str] =
-    &["model", "catalog", "spec", "desired", "observed", "diff", "plan", "doctor", "report"];
+const PURE: &[&str] = &[
+    "model", "catalog", "spec", "desired", "observed", "diff", "plan", "doctor", "compose", "edit",
+    "report",
+];
 
 /// A library → the only places that may name it.
 const LIBRARIES: &[(&str, &[&str])] = &[
@@ -79,6 +85,8 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("petgraph", &["desired"]),
     ("rcgen", &["cert"]),
     ("toml", &["spec", "secret"]),
+    ("toml_edit", &["compose", "edit"]),
+    ("serde_saphyr", &["compose"]),
     ("clap", &["cli"]),
     ("rusqlite", &["history"]),
     ("age", &["secret"]),
@@ -87,7 +95,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
 
 /// Who may turn a secret into bytes.
 const MAY_EXPOSE: &[&str] =
-    &["model", "catalog", "diff", "observed", "engine", "secret", "cert", "cli", "plan"];
+    &["model", "catalog", "diff", "observed", "engine", "secret", "cert", "cli", "plan", "edit"];
 
 #[test]
 fn rooms_use_only_rooms_above_them() {

@@ -80,6 +80,8 @@ impl Project {
     /// want one port, the first has it.
     pub(crate) fn desired(&self) -> Desired {
         let mut desired = Desired {
+            named: BTreeSet::new(),
+            external: BTreeSet::new(),
             project: "shop".parse().unwrap(),
             project_id: "shop-id".into(),
             instance: None,

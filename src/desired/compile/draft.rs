@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     desired::{Desired, Facts, Field, Network, Path, Resource},
     model::{Diagnostic, InnerKind, Origin, ResourceId, SecretName, ServiceName, Text},
-    spec::{Reference, Service, Spec, Template, TemplatePart},
+    spec::{NetworkRule, Reference, Service, Spec, Template, TemplatePart},
 };
 
 /// What is there so far.
@@ -34,6 +34,8 @@ impl<'a> Draft<'a> {
             instance: spec.instance.clone(),
             resources: BTreeMap::new(),
             after: BTreeMap::new(),
+            named: BTreeSet::new(),
+            external: BTreeSet::new(),
             origins: BTreeMap::new(),
             ignore: Vec::new(),
             rules: Vec::new(),
@@ -82,18 +84,18 @@ impl<'a> Draft<'a> {
 
     /// Adds the network, and the order that needs and references ask for.
     pub(super) fn connect(&mut self) {
-        let all: Vec<_> = self.drawn.values().flat_map(|d| d.containers.clone()).collect();
-        if !all.is_empty() {
-            let name = self.spec.prefix();
-            let id = ResourceId::Network(name.clone());
-            for container in &all {
-                self.order(container, &id, "attached to it");
-            }
-            let network = Network { name, internal: false, options: BTreeMap::new(), subnet: None };
-            self.say(&id, Field::Driver.path(), Origin::Default);
-            self.add(id, Resource::Network(network));
-        }
         let spec = self.spec;
+        let containers = self.desired.containers();
+        let places: Vec<(String, String)> = containers
+            .flat_map(|one| one.networks.keys().map(|network| (one.name.clone(), network.clone())))
+            .collect();
+        for (container, network) in places {
+            let id = ResourceId::Network(network.clone());
+            self.network(&id, network);
+            if !self.desired.external.contains(&id) {
+                self.order(&ResourceId::Container(container), &id, "attached to it");
+            }
+        }
         for (name, service) in &spec.services {
             let Some(drawn) = self.drawn.get(name) else { continue };
             let containers = drawn.containers.clone();
@@ -152,6 +154,37 @@ impl<'a> Draft<'a> {
                 self.order(login, first, "until everybody has gone over to the other login");
             }
         }
+    }
+
+    /// Adds a network by its name on the engine, unless it is somebody else's.
+    fn network(&mut self, id: &ResourceId, name: String) {
+        let declared = self.spec.networks.iter();
+        let rule = declared.map(|(key, rule)| (self.spec.network_name(key.as_str()), rule));
+        let rule = rule.into_iter().find(|(called, _)| *called == name).map(|(_, rule)| rule);
+        let mut network = Network { name, internal: false, options: BTreeMap::new(), subnet: None };
+        self.say(id, Field::Driver.path(), Origin::Default);
+        if let Some(NetworkRule { name: own, external, internal, subnet, options }) = rule {
+            if own.is_some() {
+                self.desired.named.insert(id.clone());
+            }
+            if external.as_ref().is_some_and(|external| external.value) {
+                self.desired.external.insert(id.clone());
+                return;
+            }
+            if let Some(internal) = internal {
+                network.internal = internal.value;
+                self.say(id, Field::Internal.path(), internal.origin.clone());
+            }
+            if let Some(subnet) = subnet {
+                network.subnet = Some(subnet.value.clone());
+                self.say(id, Field::Subnet.path(), subnet.origin.clone());
+            }
+            for (key, option) in options {
+                network.options.insert(key.clone(), option.value.clone());
+                self.say(id, Field::DriverOption.key(key), option.origin.clone());
+            }
+        }
+        self.add(id.clone(), Resource::Network(network));
     }
 
     /// Puts what other services offer into a template.

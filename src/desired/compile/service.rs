@@ -13,7 +13,7 @@ use crate::{
         Container, Field, File, Files, InnerResource, Mount, MountSource, Path, Resource, Volume,
     },
     model::{Diagnostic, Inner, Origin, ResourceId, ServiceName},
-    spec::Service,
+    spec::{Service, VolumeRule, VolumeTarget},
 };
 
 /// Adds everything that a service is made of.
@@ -36,12 +36,22 @@ pub(super) fn add(
     for replica in 1..=u32::from(service.replicas()) {
         let mut container = container.clone();
         if replica > 1 {
-            container.name = format!("{first}-{replica}");
+            container.name = replica_name(&first, replica, service);
             container.replica = replica;
         }
         place(draft, container, &origins, files.as_ref());
     }
     inner(draft, name, &first, blueprint.inner, blueprint.driver.as_ref());
+}
+
+/// Returns the name of a further replica. A name of the person's own may be counted already: `web-1` goes
+/// on with `web-2`.
+fn replica_name(first: &str, replica: u32, service: &Service) -> String {
+    let base = match &service.settings.container_name {
+        Some(_) => first.strip_suffix("-1").unwrap_or(first),
+        None => first,
+    };
+    format!("{base}-{replica}")
 }
 
 /// Refuses to run a service twice that keeps data or has files of its own.
@@ -76,19 +86,41 @@ fn volumes(
         named.insert(config, Origin::Kind(service.kind().name));
     }
     let is_taken = |path: &str| {
-        settings.binds.keys().chain(settings.tmpfs.keys()).any(|taken| taken.as_str() == path)
-            || settings.volumes.values().any(|volume| volume.value.as_str() == path)
+        let own = settings.binds.keys().chain(settings.tmpfs.keys());
+        own.chain(settings::targets(settings)).any(|taken| taken.as_str() == path)
     };
     blueprint.volumes.retain(|volume| !is_taken(&volume.target));
     let own = blueprint.volumes.iter().map(|volume| {
-        (volume.what.to_owned(), volume.target.clone(), Origin::Kind(service.kind().name))
+        let origin = Origin::Kind(service.kind().name);
+        (volume.what.to_owned(), vec![(volume.target.clone(), false, origin)])
     });
-    let written = settings
-        .volumes
-        .iter()
-        .map(|(what, target)| (what.to_string(), target.value.to_string(), target.origin.clone()));
-    for (what, target, origin) in own.chain(written) {
-        let volume = draft.name_of(name, &what);
+    let written = settings.volumes.iter().map(|(what, targets)| {
+        let targets = targets.value.0.iter().map(|target| {
+            let VolumeTarget { path, read_only } = &target.value;
+            (path.to_string(), *read_only, target.origin.clone())
+        });
+        (what.to_string(), targets.collect())
+    });
+    for (what, targets) in own.chain(written) {
+        let declared = draft.spec.volumes.iter().find(|(key, _)| key.as_str() == what);
+        let volume = declared.and_then(|(_, rule)| rule.name.as_ref());
+        let volume = match (volume, declared) {
+            (Some(own), _) => own.value.to_string(),
+            (None, Some(_)) => format!("{}-{what}", draft.spec.prefix()),
+            (None, None) => draft.name_of(name, &what),
+        };
+        let origin = targets.first().map_or(Origin::Default, |(_, _, origin)| origin.clone());
+        for (target, read_only, origin) in targets {
+            let mount = Mount { source: MountSource::Volume(volume.clone()), read_only };
+            origins.say(Field::Mount.key(&target), origin.clone());
+            if mounts.insert(target.clone(), mount).is_some() {
+                draft.problems.push(taken(&target, &origin));
+            }
+        }
+        if let Some((_, rule)) = declared {
+            add_declared(draft, volume, name, rule, &origin);
+            continue;
+        }
         let key = (ResourceId::Volume(volume.clone()), Field::Driver.path());
         if let Some(first) = named.get(&volume).or_else(|| draft.desired.origins.get(&key)) {
             let message = format!("two volumes would be called {volume}");
@@ -98,11 +130,6 @@ fn volumes(
                 .help("call one of them something else");
             draft.problems.push(problem);
             continue;
-        }
-        let mount = Mount { source: MountSource::Volume(volume.clone()), read_only: false };
-        origins.say(Field::Mount.key(&target), origin.clone());
-        if mounts.insert(target.clone(), mount).is_some() {
-            draft.problems.push(taken(&target, &origin));
         }
         add_volume(draft, volume.clone(), name, (Keep::Data, origin.clone()));
         named.insert(volume, origin);
@@ -156,6 +183,38 @@ fn add_volume(
     draft.add(id, Resource::Volume(volume));
 }
 
+/// Adds a volume that the file declares, which several services may share.
+fn add_declared(
+    draft: &mut Draft<'_>,
+    name: String,
+    service: &ServiceName,
+    rule: &VolumeRule,
+    origin: &Origin,
+) {
+    let VolumeRule { name: own, external, driver, options } = rule;
+    let id = ResourceId::Volume(name.clone());
+    // Shared or called otherwise, it is not bound to the names of one service.
+    draft.desired.named.insert(id.clone());
+    if external.as_ref().is_some_and(|external| external.value) {
+        draft.desired.external.insert(id);
+        return;
+    }
+    let place = driver.as_ref().map(|driver| &driver.origin);
+    let place = place.or(own.as_ref().map(|own| &own.origin)).unwrap_or(origin);
+    draft.say(&id, Field::Driver.path(), place.clone());
+    for (key, option) in options {
+        draft.say(&id, Field::DriverOption.key(key), option.origin.clone());
+    }
+    let volume = Volume {
+        name,
+        service: service.clone(),
+        disposable: false,
+        driver: driver.as_ref().map_or("local", |driver| &driver.value).to_owned(),
+        options: options.iter().map(|(key, value)| (key.clone(), value.value.clone())).collect(),
+    };
+    draft.add(id, Resource::Volume(volume));
+}
+
 /// Adds the generated files of a service with their volume.
 fn files(
     draft: &mut Draft<'_>,
@@ -197,9 +256,15 @@ fn place(
     files: Option<&ResourceId>,
 ) {
     let id = ResourceId::Container(container.name.clone());
+    let written = draft.spec.services.get(&container.service);
+    if written.is_some_and(|service| service.settings.container_name.is_some()) {
+        draft.desired.named.insert(id.clone());
+    }
     draft.order(&id, &ResourceId::Image(container.image.to_string()), "made from it");
     for mount in container.mounts.values() {
-        if let MountSource::Volume(volume) = &mount.source {
+        if let MountSource::Volume(volume) = &mount.source
+            && !draft.desired.external.contains(&ResourceId::Volume(volume.clone()))
+        {
             draft.order(&id, &ResourceId::Volume(volume.clone()), "mounts it");
         }
     }

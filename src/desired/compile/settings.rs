@@ -10,7 +10,10 @@ use crate::{
         Namespaces, Path, Phase, PortKey, Restart, Stop, Ulimit,
     },
     model::{ImageRef, Millis, Origin, ServiceName, Text, decode::Sourced},
-    spec::{GATEWAY, Health, LimitSettings, RestartRule, Service, Settings},
+    spec::{
+        DEFAULT_NETWORK, GATEWAY, Health, InsidePath, LimitSettings, Place, RestartRule, Service,
+        Settings,
+    },
 };
 
 /// Where the values of a service's containers come from.
@@ -115,11 +118,14 @@ pub(super) fn container(
         Class::Daemon => Phase::Running,
     };
     let is_own = service.kind().image.is_none();
-    origins.say(Field::Name.path(), Origin::Computed(format!("the name of {name}")));
+    let called = draft.spec.container_name(name, service);
+    let origin = settings.container_name.as_ref().map(|name| name.origin.clone());
+    let origin = origin.unwrap_or_else(|| Origin::Computed(format!("the name of {name}")));
+    origins.say(Field::Name.path(), origin);
     let labels = settings.labels.clone();
     let text = |text: &String| text.clone();
     Container {
-        name: format!("{}-{name}", draft.spec.prefix()),
+        name: called,
         service: name.clone(),
         replica: 1,
         class,
@@ -134,7 +140,7 @@ pub(super) fn container(
         mounts,
         tmpfs: origins.each(Field::Tmpfs, &settings.tmpfs, tmpfs(settings, blueprint), text),
         ports: ports(draft, name, settings, blueprint, origins),
-        networks: BTreeMap::from([(draft.spec.prefix(), attachment(draft, name))]),
+        networks: networks(draft, name, service, origins),
         limits: limits(settings.limits.as_ref(), origins),
         restart: restart(settings, class, origins),
         health: health_check(settings.health.as_ref(), blueprint, origins),
@@ -182,7 +188,9 @@ pub(super) fn container(
         namespaces: Namespaces {
             ipc: origins.written(Field::IpcNamespace, settings.ipc.as_ref()),
             pid: origins.written(Field::PidNamespace, settings.pid.as_ref()),
-            ..Namespaces::default()
+            uts: origins.written(Field::UtsNamespace, settings.uts.as_ref()),
+            users: origins.written(Field::UserNamespace, settings.userns.as_ref()),
+            cgroup: origins.written(Field::CgroupNamespace, settings.cgroup.as_ref()),
         },
         phase,
         probe: probe(service, blueprint),
@@ -207,12 +215,16 @@ fn env(
 /// Returns the kind's memory file systems, without those where the person mounts something else.
 fn tmpfs(settings: &Settings, blueprint: &Blueprint) -> BTreeMap<String, String> {
     let is_taken = |path: &str| {
-        settings.binds.keys().any(|taken| taken.as_str() == path)
-            || settings.volumes.values().any(|volume| volume.value.as_str() == path)
+        settings.binds.keys().chain(targets(settings)).any(|taken| taken.as_str() == path)
     };
     let mut all = blueprint.tmpfs.clone();
     all.retain(|path, _| !is_taken(path));
     all
+}
+
+/// Returns the paths at which the person mounts volumes.
+pub(super) fn targets(settings: &Settings) -> impl Iterator<Item = &InsidePath> {
+    settings.volumes.values().flat_map(|volume| &volume.value.0).map(|target| &target.value.path)
 }
 
 fn ports(
@@ -250,15 +262,53 @@ fn ports(
     ports
 }
 
-/// A service is known by its name. The gateway is also known by the names it serves, so that these
-/// lead to the same place inside as outside.
-fn attachment(draft: &Draft<'_>, name: &ServiceName) -> Attachment {
-    let mut aliases = BTreeSet::from([name.to_string()]);
+/// A service is known by its name on all its networks. The gateway is on the networks of all that it
+/// serves, and is also known by the names it serves, so that these lead to the same place inside as
+/// outside.
+fn networks(
+    draft: &Draft<'_>,
+    name: &ServiceName,
+    service: &Service,
+    origins: &mut Origins,
+) -> BTreeMap<String, Attachment> {
+    let spec = draft.spec;
+    let own = Attachment { aliases: BTreeSet::from([name.to_string()]), ipv4: None };
+    let mut all = BTreeMap::new();
     if name.as_str() == GATEWAY {
-        let routes = draft.spec.services.values().filter_map(|service| draft.spec.route(service));
-        aliases.extend(routes.map(|(host, _)| host));
+        let mut own = own;
+        let mut called = BTreeSet::new();
+        for service in spec.services.values() {
+            let Some((host, _)) = spec.route(service) else { continue };
+            own.aliases.insert(host);
+            match &service.settings.networks {
+                None => _ = called.insert(spec.network_name(DEFAULT_NETWORK)),
+                Some(places) => {
+                    let names = places.value.0.keys();
+                    called.extend(names.map(|name| spec.network_name(name.as_str())));
+                }
+            }
+        }
+        return called.into_iter().map(|network| (network, own.clone())).collect();
     }
-    Attachment { aliases, ipv4: None }
+    let Some(places) = &service.settings.networks else {
+        return BTreeMap::from([(spec.network_name(DEFAULT_NETWORK), own)]);
+    };
+    for (place, how) in &places.value.0 {
+        let network = spec.network_name(place.as_str());
+        origins.say(Field::Network.key(&network), how.origin.clone());
+        let mut attachment = own.clone();
+        let Place { aliases, address } = &how.value;
+        if let Some(first) = aliases.first() {
+            origins.say(Field::Alias.key(&network), first.origin.clone());
+        }
+        attachment.aliases.extend(aliases.iter().map(|alias| alias.value.to_string()));
+        if let Some(address) = address {
+            origins.say(Field::Address.key(&network), address.origin.clone());
+            attachment.ipv4 = Some(address.value.to_string());
+        }
+        all.insert(network, attachment);
+    }
+    all
 }
 
 fn limits(limits: Option<&LimitSettings>, origins: &mut Origins) -> Limits {

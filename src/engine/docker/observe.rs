@@ -28,8 +28,8 @@ use crate::{
     engine::{Error, Observe},
     model::ResourceId,
     observed::{
-        EngineFacts, LiveFields, Observed, PortHolder, PortUser, Request, SeenContainer, SeenImage,
-        SeenNetwork, SeenVolume, label,
+        EngineFacts, LiveFields, Observed, PortHolder, PortUser, Record, Request, SeenContainer,
+        SeenImage, SeenNetwork, SeenVolume, label,
     },
 };
 
@@ -65,6 +65,7 @@ impl Observe for Docker {
             decode::owner(&labels, &request.project_id, request.instance.as_ref()).is_ours()
         });
         let memory = record::latest(ours);
+        let request = &request.with_adopted(memory.as_ref().map(|memory| &memory.record));
         let lesson = memory.as_ref().and_then(|memory| memory.lesson.as_deref());
         let defaults = info.defaults.learning(lesson.unwrap_or_default());
         let around = Around {
@@ -74,7 +75,8 @@ impl Observe for Docker {
             instance: request.instance.as_ref(),
         };
 
-        let mut seen = self.inspect_all(&containers, request, &around).await?;
+        let record = memory.as_ref().map(|memory| &memory.record);
+        let mut seen = self.inspect_all(&containers, request, &around, record).await?;
         seen.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
         let image_ids = seen.iter().map(|container| container.image_id.clone());
         let found_images = wanted_images(&images, request);
@@ -99,7 +101,7 @@ impl Observe for Docker {
         ports.extend(programs);
         ports.sort();
         let seen_volumes = seen_volumes(&volumes, request, &around);
-        Ok(Observed {
+        let mut observed = Observed {
             at: now(),
             engine: info.facts.clone(),
             networks: seen_networks(&networks, &containers, request, &around),
@@ -114,7 +116,9 @@ impl Observe for Docker {
             volumes: seen_volumes,
             own_images: tool::own_images(&images, &containers),
             containers: seen,
-        })
+        };
+        observed.recognise();
+        Ok(observed)
     }
 }
 
@@ -178,12 +182,14 @@ impl Docker {
         all: &[ContainerSummary],
         request: &Request,
         around: &Around<'_>,
+        record: Option<&Record>,
     ) -> Result<Vec<SeenContainer>, Error> {
         let wanted = all.iter().filter(|container| {
             let labels = sorted_map(container.labels.iter().flatten());
             // Helpers and locks are tools of an apply, not resources.
             !labels.contains_key(label::HELPER)
                 && (decode::owner(&labels, around.project, around.instance).is_ours()
+                    || Request::is_adopted(record, container.id.as_deref().unwrap_or_default())
                     || names_of(container).any(|name| {
                         request.names.contains(&ResourceId::Container(name.to_owned()))
                     }))

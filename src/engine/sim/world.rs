@@ -152,12 +152,14 @@ impl World {
     }
 
     pub(super) fn observe(&self, request: &Request) -> Observed {
-        let owner = |labels: &BTreeMap<String, String>| owner(labels, request);
         let instance = request.instance.as_ref().map(ToString::to_string).unwrap_or_default();
         let memory = (request.prefix.clone(), request.project_id.clone(), instance);
+        let record = self.records.get(&memory).and_then(|text| Record::parse(text));
+        let request = &request.with_adopted(record.as_ref());
+        let owner = |labels: &BTreeMap<String, String>| owner(labels, request);
         let mut observed = Observed {
             engine: self.facts(),
-            record: self.records.get(&memory).and_then(|text| Record::parse(text)),
+            record,
             ports: self.programs.clone(),
             host: self.host.clone(),
             tools: self.tools.get(&request.prefix).cloned().unwrap_or_default(),
@@ -170,7 +172,8 @@ impl World {
             let name = ResourceId::Container(seen.name.clone());
             seen.fields.insert(Field::Name.path(), &seen.name);
             seen.fields.insert(Field::State.path(), seen.state);
-            if seen.owner.is_ours() || request.names.contains(&name) {
+            let adopted = Request::is_adopted(observed.record.as_ref(), &seen.id);
+            if seen.owner.is_ours() || adopted || request.names.contains(&name) {
                 if let Some(defaults) = self.image_defaults.get(&seen.image_id) {
                     observed.image_defaults.insert(seen.image_id.clone(), defaults.clone());
                 }
@@ -245,6 +248,7 @@ impl World {
             };
             observed.inner.insert(name.to_owned(), state);
         }
+        observed.recognise();
         observed
     }
 }

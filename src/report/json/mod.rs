@@ -12,6 +12,7 @@ mod plan;
 mod rest;
 mod run;
 mod schema;
+mod takeover;
 mod trust;
 
 pub use history::{between, generation, history, verified};
@@ -23,6 +24,7 @@ pub use rest::{
 };
 pub use run::{applied, event};
 pub use schema::{OUTPUTS, Output};
+pub use takeover::{accepted, imported};
 pub use trust::{StoreJson, trust};
 
 use serde::Serialize;

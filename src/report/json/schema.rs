@@ -12,6 +12,7 @@ use super::{
         SecretsJson, StatusJson, UrlsJson, VersionJson,
     },
     run::EventLine,
+    takeover::{AcceptedJson, ImportJson},
     trust::TrustJson,
 };
 use crate::report::{doctor::DoctorJson, removal::RemovalJson};
@@ -46,6 +47,8 @@ pub const OUTPUTS: &[Output] = &[
     output::<DoctorJson<'_>>("doctor", "nself doctor --json"),
     output::<RemovalJson<'_>>("reset", "nself reset --dry-run --json"),
     output::<TrustJson<'_>>("trust", "nself trust --json"),
+    output::<ImportJson<'_>>("import", "nself import --json"),
+    output::<AcceptedJson<'_>>("drift-accept", "nself drift accept --json"),
     output::<LogJson<'_>>("log", "nself logs --json: each line"),
     output::<VersionJson<'_>>("version", "nself version --json"),
     output::<InitJson<'_>>("init", "nself init --json"),

@@ -101,7 +101,8 @@ fn wanted(spec: &Spec) -> Vec<Wanted<'_>> {
         }
     }
     for (name, service) in &spec.services {
-        for publish in &service.settings.publish {
+        let fixed = service.settings.publish.iter().filter(|publish| publish.value.host != 0);
+        for publish in fixed {
             all.push(Wanted {
                 by: name.as_str(),
                 address: publish.value.address.unwrap_or(local),

@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 
 use crate::{
     catalog::ImageSource,
-    model::{Diagnostic, Origin, ServiceName, decode::Sourced},
-    spec::{InsidePath, RestartRule, Service, Settings, Spec},
+    model::{
+        Diagnostic, Origin, ServiceName,
+        decode::{Sourced, suggest},
+    },
+    spec::{DEFAULT_NETWORK, InsidePath, ObjectName, RestartRule, Service, Settings, Spec},
 };
 
 /// Adds everything that is wrong with `service` by itself.
@@ -23,6 +26,7 @@ pub(super) fn check(
     }
     replicas(name, service, problems);
     mounts(&service.settings, problems);
+    networks(spec, service, problems);
     limits(&service.settings, problems);
     length(spec, name, service, problems);
     problems.extend(service.options.check(&spec.context(name, service)));
@@ -165,7 +169,8 @@ fn replicas(name: &ServiceName, service: &Service, problems: &mut Vec<Diagnostic
 
 fn mounts(settings: &Settings, problems: &mut Vec<Diagnostic>) {
     let Settings { volumes, binds, tmpfs, .. } = settings;
-    let volumes = volumes.values().map(|volume| (&volume.value, &volume.origin));
+    let volumes = volumes.values().flat_map(|volume| &volume.value.0);
+    let volumes = volumes.map(|target| (&target.value.path, &target.origin));
     let binds = binds.iter().map(|(path, bind)| (path, &bind.origin));
     let tmpfs = tmpfs.iter().map(|(path, options)| (path, &options.origin));
     let mut seen: BTreeMap<&InsidePath, &Origin> = BTreeMap::new();
@@ -179,6 +184,37 @@ fn mounts(settings: &Settings, problems: &mut Vec<Diagnostic>) {
             None => _ = seen.insert(path, origin),
         }
     }
+}
+
+fn networks(spec: &Spec, service: &Service, problems: &mut Vec<Diagnostic>) {
+    let Some(networks) = &service.settings.networks else { return };
+    if networks.value.0.is_empty() {
+        let problem = Diagnostic::error("empty", "a service is on at least one network");
+        problems.push(problem.at(&networks.origin, "").help("leave the key out for `default`"));
+    }
+    for (name, place) in &networks.value.0 {
+        let rule = spec.networks.get(name);
+        if rule.is_none() && name.as_str() != DEFAULT_NETWORK {
+            let known = spec.networks.keys().map(ObjectName::as_str).chain([DEFAULT_NETWORK]);
+            let message = format!("there is no network `{name}`");
+            let problem = Diagnostic::error("unknown-network", message);
+            problems.push(match suggest(name.as_str(), known) {
+                Some(near) => problem.at(&place.origin, format!("did you mean `{near}`?")),
+                None => problem.at(&place.origin, "").help(format!("add it: [networks.{name}]")),
+            });
+        }
+        let has_subnet =
+            rule.is_some_and(|rule| rule.subnet.is_some() || is_true(rule.external.as_ref()));
+        if let Some(address) = place.value.address.as_ref().filter(|_| !has_subnet) {
+            let message = format!("`{name}` has no `subnet`, so no address on it can be fixed");
+            let problem = Diagnostic::error("no-subnet", message).at(&address.origin, "");
+            problems.push(problem.help(format!("say [networks.{name}] subnet = \"10.5.0.0/16\"")));
+        }
+    }
+}
+
+fn is_true(flag: Option<&Sourced<bool>>) -> bool {
+    flag.is_some_and(|flag| flag.value)
 }
 
 /// The engine refuses less.
@@ -206,7 +242,7 @@ fn limits(settings: &Settings, problems: &mut Vec<Diagnostic>) {
 const LONGEST_NAME: usize = 63;
 
 fn length(spec: &Spec, name: &ServiceName, service: &Service, problems: &mut Vec<Diagnostic>) {
-    let longest = format!("{}-{name}", spec.prefix()).len()
+    let longest = spec.container_name(name, service).len()
         + match service.replicas() {
             0 | 1 => 0,
             many => 1 + many.to_string().len(),

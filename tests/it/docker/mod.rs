@@ -17,5 +17,6 @@ mod removal;
 mod secrets;
 mod services;
 pub(crate) mod stage;
+mod takeover;
 mod tamper;
 mod trap;

@@ -158,6 +158,8 @@ pub(crate) fn busy() -> Plan {
 
 pub(crate) fn desired() -> Desired {
     Desired {
+        named: std::collections::BTreeSet::new(),
+        external: std::collections::BTreeSet::new(),
         project: ProjectName::new("shop").unwrap(),
         project_id: "k3v9".into(),
         instance: None,

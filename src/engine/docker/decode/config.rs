@@ -12,6 +12,9 @@ use crate::{
 
 /// The engine counts health checks in billionths of a second.
 const NANOS_A_MILLI: i64 = 1_000_000;
+/// What every engine takes where a health check does not say, in milliseconds and times.
+const HEALTH_PAUSE: i64 = 30_000;
+const HEALTH_RETRIES: i64 = 3;
 /// Digits of an id that the engine uses as host name and alias.
 pub(super) const SHORT: usize = 12;
 
@@ -79,26 +82,34 @@ fn shared(
     for (key, value) in labels.iter().filter(|(key, _)| !key.starts_with(label::PREFIX)) {
         add(Field::Label.key(key), value.clone());
     }
-    health(config.object("Healthcheck"), add);
+    let shell = config.texts("Shell");
+    health(config.object("Healthcheck"), &shell, add);
 }
 
-/// An unset part of a health check is the engine's own default, which nobody can ask for by name, so it
-/// is left out.
-fn health(mut check: Object, add: &mut impl FnMut(Path, String)) {
+/// An unset part of a health check is the engine's own default, and a shell is its shell, whether one asks
+/// for them in so many words or not.
+fn health(mut check: Object, shell: &[String], add: &mut impl FnMut(Path, String)) {
     let test = check.texts("Test");
-    if !test.is_empty() {
-        add(Field::HealthTest.path(), list(test));
+    let is_run = test.first().is_some_and(|first| first != "NONE");
+    match test.as_slice() {
+        [] => {}
+        [first, line] if first == "CMD-SHELL" && shell.is_empty() => {
+            let words = ["CMD", "/bin/sh", "-c", line];
+            add(Field::HealthTest.path(), list(words.map(str::to_owned)));
+        }
+        _ => add(Field::HealthTest.path(), list(test)),
     }
-    for (key, field) in [
-        ("Interval", Field::HealthInterval),
-        ("Timeout", Field::HealthTimeout),
-        ("StartPeriod", Field::HealthStartPeriod),
+    for (key, field, default) in [
+        ("Interval", Field::HealthInterval, Some(HEALTH_PAUSE)),
+        ("Timeout", Field::HealthTimeout, Some(HEALTH_PAUSE)),
+        ("StartPeriod", Field::HealthStartPeriod, None),
     ] {
-        if let Some(nanos) = check.number(key) {
-            add(field.path(), (nanos / NANOS_A_MILLI).to_string());
+        let millis = check.number(key).map(|nanos| nanos / NANOS_A_MILLI);
+        if let Some(millis) = millis.or(default.filter(|_| is_run)) {
+            add(field.path(), millis.to_string());
         }
     }
-    if let Some(retries) = check.number("Retries") {
+    if let Some(retries) = check.number("Retries").or(is_run.then_some(HEALTH_RETRIES)) {
         add(Field::HealthRetries.path(), retries.to_string());
     }
     if let Some(nanos) = check.number("StartInterval") {

@@ -10,6 +10,8 @@ use crate::{desired::Field, observed::LiveFields};
 pub(super) struct Places<'a> {
     /// The container's id.
     pub(super) id: &'a str,
+    /// Its name.
+    pub(super) name: &'a str,
     /// Names of the networks that exist, by id.
     pub(super) networks: &'a BTreeMap<String, String>,
 }
@@ -31,9 +33,11 @@ pub(super) fn decode(
             continue;
         }
         fields.insert(Field::Network.key(&name), "attached");
-        // A running container answers to its short id as well; that is the engine's own doing.
+        // A running container answers to its short id as well, and to its name whoever asks for that;
+        // both are the engine's own doing.
         let short = places.id.get(..SHORT).unwrap_or(places.id);
-        let aliases = endpoint.texts("Aliases").into_iter().filter(|alias| alias != short);
+        let aliases = endpoint.texts("Aliases").into_iter();
+        let aliases = aliases.filter(|alias| alias != short && alias != places.name);
         let aliases: Vec<String> = aliases.collect();
         if !aliases.is_empty() {
             fields.insert(Field::Alias.key(&name), sorted(aliases));

@@ -81,11 +81,16 @@ pub(super) fn mounts(
         let kind = if source.starts_with('/') { "bind" } else { "volume" };
         add(target.to_owned(), kind, source, &bind_mode(parts.next().unwrap_or_default()));
     }
+    let mut memory = Vec::new();
     for mount in host.array("Mounts") {
         let mut mount = Object::new(mount);
         let target = mount.text("Target").unwrap_or_default();
         let kind = mount.text("Type").unwrap_or_default();
         let source = mount.text("Source").unwrap_or_default();
+        if kind == "tmpfs" {
+            memory.push((target, tmpfs_options(mount.object("TmpfsOptions"))));
+            continue;
+        }
         let mut mode = if mount.flag("ReadOnly") { "ro" } else { "rw" }.to_owned();
         // Propagation, subpaths, drivers: nself sets none of them.
         mount.text("Consistency");
@@ -97,6 +102,9 @@ pub(super) fn mounts(
             add(target, &kind, &source, &mode);
         }
     }
+    for (target, options) in memory {
+        fields.insert(Field::Tmpfs.key(target), options);
+    }
     // What the engine made of it all: volumes that the image declares appear only here.
     for mount in live {
         let mut mount = Object::new(mount);
@@ -106,6 +114,13 @@ pub(super) fn mounts(
             anonymous.insert(target, name);
         }
     }
+}
+
+/// There are two ways to ask for a memory file system; this is the words of the other.
+fn tmpfs_options(mut options: Object) -> String {
+    let size = options.number("SizeBytes").map(|bytes| format!("size={bytes}"));
+    let mode = options.number("Mode").map(|mode| format!("mode={mode:o}"));
+    size.into_iter().chain(mode).collect::<Vec<_>>().join(",")
 }
 
 fn limits(host: &mut Object, defaults: &Defaults, fields: &mut LiveFields) {

@@ -50,7 +50,7 @@ pub(super) fn container(json: Json, around: &Around<'_>) -> SeenContainer {
     let mut fields = LiveFields::default();
     fields.insert(Field::Name.path(), &name);
     config::container_fields(&mut config, &labels, &id, &mut fields);
-    let places = endpoints::Places { id: &id, networks: around.networks };
+    let places = endpoints::Places { id: &id, name: &name, networks: around.networks };
     let addresses = endpoints::decode(&mut settings, &places, &mut fields);
     let mode = host.text("NetworkMode").unwrap_or_default();
     if let Some(mode) = endpoints::mode(&mode, &places) {
@@ -60,11 +60,16 @@ pub(super) fn container(json: Json, around: &Around<'_>) -> SeenContainer {
     host::mounts(&mut host, root.array("Mounts"), &mut fields, &mut anonymous);
     host::decode(host, around.defaults, &mut fields);
 
+    let owner = owner(&labels, around.project, around.instance);
+    if let (Owner::Foreign, Some(project)) = (&owner, labels.get(label::PROJECT)) {
+        // Another project of nself would miss it.
+        fields.insert(Field::Other.key(label::PROJECT), project);
+    }
     let health = status.object("Health").text("Status").and_then(|word| health(&word));
     let state = state(&mut status);
     fields.insert(Field::State.path(), state);
     SeenContainer {
-        owner: owner(&labels, around.project, around.instance),
+        owner,
         image_id: root.text("Image").unwrap_or_default(),
         created: root.text("Created").unwrap_or_default(),
         restarts: root.number("RestartCount").and_then(|n| n.try_into().ok()).unwrap_or_default(),
