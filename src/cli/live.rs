@@ -125,10 +125,12 @@ impl Live {
                     }
                 }
             }
-            Event::Returning { group } => {
-                let bar = self.bar(group);
-                bar.set_style(running());
-                bar.set_message("bringing back what worked");
+            Event::GoingBack { generation } => {
+                // A resource that comes twice has a line for each time.
+                self.groups.clear();
+                let line = format!("going back to generation {generation}");
+                // A terminal that has gone away shows nothing.
+                let _ = self.bars.println(line);
             }
             Event::Returned { group, failure: None } => {
                 let message = format!("failed; {}", report::back(plan, group));

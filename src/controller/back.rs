@@ -90,10 +90,11 @@ fn is_built_for(
 pub(super) async fn after_failure<E: Engine + Lock>(
     engine: &E,
     project: &Project,
+    failed: &Plan,
     events: &(dyn Fn(&Plan, Event) + Sync),
     cancel: &CancellationToken,
 ) -> Returned {
-    let returned = go_back(engine, project, events, cancel).await;
+    let returned = go_back(engine, project, failed, events, cancel).await;
     // Its own errors must not hide why it was needed.
     returned.unwrap_or_else(|error| Returned::Not(causes(&error)))
 }
@@ -101,6 +102,7 @@ pub(super) async fn after_failure<E: Engine + Lock>(
 async fn go_back<E: Engine + Lock>(
     engine: &E,
     project: &Project,
+    failed_plan: &Plan,
     events: &(dyn Fn(&Plan, Event) + Sync),
     cancel: &CancellationToken,
 ) -> Result<Returned, Error> {
@@ -123,6 +125,7 @@ async fn go_back<E: Engine + Lock>(
     }
     let mut old = load::recall(&project.place, good)?;
     let generation = good.origin().generation;
+    events(failed_plan, Event::GoingBack { generation });
     loop {
         let options = Options::default();
         match under_lock(engine, &mut old, &options, None, events, cancel).await? {

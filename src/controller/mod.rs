@@ -201,7 +201,8 @@ pub async fn apply<E: Engine + Lock>(
             && !cancel.is_cancelled()
             && report.passes.iter().any(|(_, applied)| applied.counts().1 > 0)
         {
-            report.returned = Some(back::after_failure(engine, project, events, cancel).await);
+            let back = back::after_failure(engine, project, &report.rest, events, cancel).await;
+            report.returned = Some(back);
         }
         let released = engine.release(held).await;
         match locked? {

@@ -36,10 +36,10 @@ pub enum Event {
         /// The failed step it waited for; `None` when the person stopped the apply.
         because: Option<usize>,
     },
-    /// What worked before is being brought back.
-    Returning {
-        /// The resource.
-        group: ResourceId,
+    /// Something failed, and everything goes back to how an earlier apply left it.
+    GoingBack {
+        /// The generation of that apply.
+        generation: u64,
     },
     /// It is back, or could not be brought back.
     Returned {

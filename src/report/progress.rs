@@ -90,7 +90,7 @@ pub fn line(plan: &Plan, event: &Event, style: Style) -> Option<String> {
             let what = if is_wait { "left to the next apply" } else { "not started" };
             format!("· {}   {what}", step(one))
         }
-        Event::Returning { group } => format!("· {group}   bringing back what worked"),
+        Event::GoingBack { generation } => format!("· going back to generation {generation}"),
         Event::Returned { group, failure: None } => {
             format!("{} {group}   {}", style.paint(Tone::Good, "✓"), back(plan, group))
         }

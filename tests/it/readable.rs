@@ -149,7 +149,7 @@ async fn outputs_follow_their_schemas() {
         Event::Finished { step: 0, took: world::took(9) },
         Event::Failed { step: 2, took: world::took(30), failure: failure.clone() },
         Event::Skipped { step: 3, because: None },
-        Event::Returning { group: group() },
+        Event::GoingBack { generation: 12 },
         Event::Returned { group: group(), failure: Some(failure) },
     ];
     for event in &events {

@@ -51,10 +51,10 @@ enum EventJson<'a> {
         /// The step that failed before it; `null` where the person stopped it.
         because: Option<usize>,
     },
-    /// What worked before is being brought back.
-    Returning {
-        /// The resource.
-        address: String,
+    /// Something failed, and everything goes back to how an earlier apply left it.
+    GoingBack {
+        /// The generation of that apply.
+        generation: u64,
     },
     /// What worked before is back, or could not be brought back.
     Returned {
@@ -178,7 +178,7 @@ pub fn event(plan: &Plan, event: &Event) -> String {
         Event::Skipped { step, because } => {
             EventJson::Skipped { step: at(*step), because: *because }
         }
-        Event::Returning { group } => EventJson::Returning { address: group.to_string() },
+        Event::GoingBack { generation } => EventJson::GoingBack { generation: *generation },
         Event::Returned { group, failure } => EventJson::Returned {
             address: group.to_string(),
             failure: failure.as_ref().map(FailureJson::of),

@@ -146,7 +146,7 @@ fn events() -> Vec<Event> {
         Event::Finished { step: 1, took: took(300) },
         Event::Failed { step: 2, took: took(30_000), failure: failure.clone() },
         Event::Skipped { step: 3, because: Some(2) },
-        Event::Returning { group: id("container/shop-api") },
+        Event::GoingBack { generation: 12 },
         Event::Returned { group: id("container/shop-api"), failure: Some(failure) },
     ]
 }
