@@ -70,6 +70,8 @@ const SIGNALS: [(i64, &str); 8] = [
     (28, "SIGWINCH"),
 ];
 const TERMINATE: &str = "SIGTERM";
+/// The option that gives a mount to the container's user.
+const OWNED: &str = "U";
 
 impl Dialect {
     /// Returns what is written into the label of a container that is made; `None` where the engine
@@ -100,6 +102,22 @@ impl Dialect {
             "HostConfig": host,
         });
         Some(asked.to_string())
+    }
+
+    /// Puts what is asked of a container into words that mean the same to this engine.
+    pub(super) fn translate(&self, body: &mut ContainerCreateBody) {
+        if self.repeats {
+            return;
+        }
+        // It mounts `/run` anew below read-only images and narrows what the image has there, and the
+        // runtime takes the mode of what is mounted over. This makes the container's user the owner.
+        let tmpfs = body.host_config.as_mut().and_then(|host| host.tmpfs.as_mut());
+        for options in tmpfs.into_iter().flat_map(|tmpfs| tmpfs.values_mut()) {
+            if !options.is_empty() {
+                options.push(',');
+            }
+            options.push_str(OWNED);
+        }
     }
 
     /// Likewise of a network.

@@ -173,11 +173,7 @@ impl Docker {
     /// Asks with a shell inside; where there is none, its health check has to do.
     async fn ask_shell(&self, life: &Life, argv: &[String], what: &str) -> Answer {
         match self.ask_inside_container(life, argv, what).await {
-            Answer::NotYet(words)
-                if words.contains("/bin/sh") && words.contains("no such file") =>
-            {
-                self.ask_health(life, what).await
-            }
+            Answer::NotYet(words) if is_without_shell(&words) => self.ask_health(life, what).await,
             answer => answer,
         }
     }
@@ -332,6 +328,12 @@ async fn get(stream: TcpStream, port: u16, path: &str) -> Answer {
         Ok(Ok(Ok(status))) if status.is_success() || status.is_redirection() => Answer::Ready,
         Ok(Ok(Ok(status))) => Answer::NotYet(status.to_string()),
     }
+}
+
+/// Returns whether what came of running a shell says that there is none; each runtime has its words.
+fn is_without_shell(words: &str) -> bool {
+    let words = words.to_lowercase();
+    words.contains("/bin/sh") && words.contains("no such file")
 }
 
 /// Asks with whatever the image has. Without any client a listening port has to do.
