@@ -126,7 +126,17 @@ impl Docker {
         let mut status = root.object("State");
         let mut health = status.object("Health");
         let last = health.array("Log").pop().map(Object::new);
-        let mode = root.object("HostConfig").text("NetworkMode");
+        let mut host = root.object("HostConfig");
+        let mode = host.text("NetworkMode");
+        let mut policy = host.object("RestartPolicy");
+        let restarts = root.number("RestartCount").unwrap_or_default();
+        let mut state = decode::state(&mut status);
+        if let State::Exited { code, .. } = state
+            && !self.info().await?.dialect.tells_restarts
+            && goes_on(&mut policy, code, restarts)
+        {
+            state = State::Restarting { code };
+        }
         let places = root.object("NetworkSettings").object("Networks").values();
         let addresses = places.map(Object::new);
         let mut addresses = addresses.filter_map(|mut place| {
@@ -140,11 +150,11 @@ impl Docker {
         };
         Ok(Life {
             id: root.text("Id").unwrap_or_default(),
-            restarts: root.number("RestartCount").unwrap_or_default(),
+            restarts,
             health: health.text("Status").and_then(|word| decode::health(&word)),
             health_test: root.object("Config").object("Healthcheck").texts("Test"),
             health_output: last.and_then(|mut last| last.text("Output")).unwrap_or_default(),
-            state: decode::state(&mut status),
+            state,
             started: decode::started(&mut status),
             address,
         })
@@ -287,6 +297,16 @@ fn is_near(address: IpAddr, length: u32) -> bool {
     let Ok(IpAddr::V4(here)) = chosen.map(|chosen| chosen.ip()) else { return false };
     let mask = u32::MAX.checked_shl(32_u32.saturating_sub(length)).unwrap_or_default();
     here.to_bits() & mask == there.to_bits() & mask
+}
+
+/// Returns whether a process that ended is started again after so many times.
+fn goes_on(policy: &mut Object, code: i64, restarts: i64) -> bool {
+    let most = policy.number("MaximumRetryCount").filter(|most| *most > 0);
+    match policy.text("Name").as_deref() {
+        Some("always" | "unless-stopped") => true,
+        Some("on-failure") => code != 0 && most.is_none_or(|most| restarts < most),
+        _ => false,
+    }
 }
 
 /// Returns what can be said without asking; `None` when it runs and is to be asked.

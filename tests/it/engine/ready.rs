@@ -41,7 +41,7 @@ pub async fn a_port_that_answers_is_ready<E: Engine>(engine: &E, prefix: &str) {
     let mut container = make::sleeper(&format!("{prefix}-a"));
     container.networks.insert(network.name, make::attached(&[]));
     make::up(engine, prefix, &container).await;
-    let evidence = fails(engine, wait(&container, Probe::Tcp { port: 81 }, 400)).await;
+    let evidence = fails(engine, wait(&container, Probe::Tcp { port: 81 }, 1500)).await;
     assert!(evidence.probe.starts_with("connect to :81 → "), "{evidence:?}");
     assert!(evidence.tries > 1, "{evidence:?}");
     let http = Probe::Http { port: 81, path: "/healthz".into() };
