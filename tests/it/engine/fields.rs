@@ -68,7 +68,11 @@ fn full(prefix: &str, address: &str, log_driver: &str) -> [Container; 2] {
         source: MountSource::Volume(format!("{prefix}-{name}")),
         read_only,
     };
-    let binding = |address: &str, port| HostBinding { address: address.into(), port };
+    // Free at the moment, since several engines may be at it.
+    let binding = |address: &str| {
+        let free = std::net::TcpListener::bind((address, 0)).unwrap();
+        HostBinding { address: address.into(), port: free.local_addr().unwrap().port() }
+    };
     let one = Container {
         entrypoint: Some(vec!["/bin/sh".into(), "-c".into()]),
         command: Some(vec!["sleep 1000".into()]),
@@ -93,9 +97,9 @@ fn full(prefix: &str, address: &str, log_driver: &str) -> [Container; 2] {
         ports: BTreeMap::from([
             (
                 PortKey { port: 80, protocol: "tcp" },
-                [binding("0.0.0.0", 38_081), binding("127.0.0.1", 38_082)].into(),
+                [binding("0.0.0.0"), binding("127.0.0.1")].into(),
             ),
-            (PortKey { port: 53, protocol: "udp" }, [binding("127.0.0.1", 38_053)].into()),
+            (PortKey { port: 53, protocol: "udp" }, [binding("127.0.0.1")].into()),
         ]),
         networks: BTreeMap::from([
             (

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use nself::{
-    desired::{Attachment, Container, Field},
+    desired::{Attachment, Container, Field, Probe},
     engine::{Engine, Refusal},
+    model::Millis,
     observed::{Live, SeenContainer},
     plan::Op,
 };
@@ -176,4 +177,19 @@ pub async fn several_are_there_before_the_first_start<E: Engine>(engine: &E, pre
     assert_eq!(places(&look_at(engine, prefix, &container.name).await), before);
     run(engine, Op::Start(named(&container.name))).await;
     assert_eq!(look_at(engine, prefix, &container.name).await.addresses.len(), 3);
+}
+
+pub async fn a_name_leads_to_its_container<E: Engine>(engine: &E, prefix: &str) {
+    let net = network(engine, prefix, "net").await;
+    for (name, alias) in [("a", "asks"), ("b", "database")] {
+        let container = make::sleeper(&format!("{prefix}-{name}"));
+        let container = on(container, &[(&net, make::attached(&[alias]))]);
+        make::up(engine, prefix, &container).await;
+    }
+    let wait = Op::AwaitReady {
+        container: named(&format!("{prefix}-a")),
+        probe: Probe::Exec(["getent", "hosts", "database"].map(str::to_owned).into()),
+        within: Millis(10_000),
+    };
+    run(engine, wait).await;
 }
