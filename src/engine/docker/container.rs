@@ -245,13 +245,16 @@ impl Docker {
     /// Returns what the engine says of a container, in its own words.
     pub(super) async fn inspection(&self, reference: &str) -> Result<Json, bollard::errors::Error> {
         let path = format!("/containers/{reference}/json");
-        for _ in 0..LOOKS_AT_AN_END {
+        let mut looks = 0;
+        loop {
+            looks += 1;
             match self.wire.json(&path).await {
-                Err(error) if refusal::is_ending(&error) => pause(Duration::from_millis(20)).await,
+                Err(error) if looks < LOOKS_AT_AN_END && refusal::is_ending(&error) => {
+                    pause(Duration::from_millis(20)).await;
+                }
                 other => return other,
             }
         }
-        self.wire.json(&path).await
     }
 
     /// Stopping lasts as long as the grace, and the answer comes at its end.

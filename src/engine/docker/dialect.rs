@@ -26,8 +26,8 @@ pub(super) struct Dialect {
     pub(super) repeats: bool,
     /// Where images are described with all that they declare.
     pub(super) images: &'static str,
-    /// Between the end of a process and its next start a container is called `restarting`.
-    pub(super) tells_restarts: bool,
+    /// What a container is called between the end of its process and the next start.
+    pub(super) between_starts: &'static str,
     /// A look at a link shows the link, and not where it leads.
     pub(super) shows_links: bool,
     /// What containers get that ask for nothing.
@@ -41,7 +41,7 @@ pub(super) const DOCKER: Dialect = Dialect {
     updates_in_place: true,
     repeats: true,
     images: "/images",
-    tells_restarts: true,
+    between_starts: "restarting",
     shows_links: true,
     shm: 64 << 20,
     ipc: "private",
@@ -52,12 +52,14 @@ pub(super) const PODMAN: Dialect = Dialect {
     updates_in_place: false,
     repeats: false,
     images: "/libpod/images",
-    tells_restarts: false,
+    between_starts: EXITED,
     shows_links: false,
     shm: 65_536_000,
     ipc: "shareable",
 };
 
+/// What a container is called whose process ended.
+pub(super) const EXITED: &str = "exited";
 /// Limits that somebody could have changed since; told as they are.
 const LIMITS: [&str; 6] =
     ["Memory", "MemorySwap", "MemoryReservation", "NanoCpus", "CpuShares", "CpusetCpus"];
@@ -242,7 +244,7 @@ fn state(word: &str) -> &str {
     match word {
         "configured" | "initialized" => "created",
         // Ended, and not yet tidied up after.
-        "stopped" => "exited",
+        "stopped" => EXITED,
         "stopping" => "running",
         other => other,
     }

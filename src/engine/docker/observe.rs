@@ -127,9 +127,10 @@ impl Docker {
                     .filter(|driver| !driver.is_empty())
                     .unwrap_or_else(|| "json-file".into()),
                 cgroup: if unified { "private" } else { "host" },
-                runtime: match dialect.repeats {
-                    true => info.default_runtime.unwrap_or_else(|| "runc".into()),
-                    false => "oci".into(),
+                runtime: if dialect.repeats {
+                    info.default_runtime.unwrap_or_else(|| "runc".into())
+                } else {
+                    "oci".into()
                 },
                 limits_swap: info.swap_limit.unwrap_or(true),
                 unified,

@@ -16,6 +16,7 @@ use super::{
     Docker,
     container::pause,
     decode::{self, Object},
+    dialect,
     exec::Command,
 };
 use crate::{
@@ -132,7 +133,7 @@ impl Docker {
         let restarts = root.number("RestartCount").unwrap_or_default();
         let mut state = decode::state(&mut status);
         if let State::Exited { code, .. } = state
-            && !self.info().await?.dialect.tells_restarts
+            && self.info().await?.dialect.between_starts == dialect::EXITED
             && goes_on(&mut policy, code, restarts)
         {
             state = State::Restarting { code };

@@ -87,6 +87,6 @@ impl Lock for Sim {
     }
 
     async fn given_back(&self, _: &str) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
