@@ -62,10 +62,10 @@ pub fn blueprint(options: &Options, context: &Context<'_>) -> Blueprint {
     };
     let mut check = nginx("{dir}/nginx.conf");
     check.insert(1, "-t".into());
-    let mut command = nginx(&format!("{}/current/nginx.conf", Generated::MOUNT));
-    command.extend(["-g".into(), "daemon off;".into()]);
+    let configuration = format!("{}/current/nginx.conf", Generated::MOUNT);
+    let start = ["sh", "-c", include_str!("gateway/start").trim_end(), "sh", &configuration];
     Blueprint {
-        command: Some(command),
+        command: Some(start.map(str::to_owned).into()),
         user: Some(format!("{UID}:{UID}")),
         generated: Some(Generated {
             files: files(options, context),

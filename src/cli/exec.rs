@@ -40,7 +40,7 @@ const SHELL: [&str; 3] = ["sh", "-c", "if command -v bash >/dev/null; then exec 
 pub(super) async fn run(args: &ExecArgs, context: &Context) -> Result<Exit, Error> {
     let project = session::project(context)?;
     let engine = session::engine(context, &project).await?;
-    let pass = controller::plan(&engine, &project, &Options::default(), false).await?;
+    let pass = Box::pin(controller::plan(&engine, &project, &Options::default(), false)).await?;
     let is_meant = |one: &crate::desired::Container| {
         let service = one.service.as_str();
         (one.replica == 1 && args.service == service)

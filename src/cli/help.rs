@@ -54,6 +54,7 @@ DOCKER_CERT_PATH, or with DOCKER_TLS_VERIFY=1 alone ~/.docker, or what the docke
 engine's certificate is always checked.
 
 On another machine, folders that nself.toml mounts are that machine's, and ports are published there.
+Whether a service is ready is asked by a shell inside it there; without one by its health check.
 Podman changes no limits in place, so there a container is replaced where Docker would update it.
 `nself version` shows what was chosen.
 ";

@@ -61,7 +61,7 @@ pub(super) async fn run(args: &LogsArgs, context: &Context) -> Result<Exit, Erro
     let project = session::project(context)?;
     let services = session::services(&project, &args.services)?;
     let engine = session::engine(context, &project).await?;
-    let pass = controller::plan(&engine, &project, &Options::default(), false).await?;
+    let pass = Box::pin(controller::plan(&engine, &project, &Options::default(), false)).await?;
     let sources = sources(&pass, &services);
     if sources.is_empty() {
         let error = Error::new(Exit::Failed, "none of these services has a container yet");

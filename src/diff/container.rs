@@ -189,7 +189,7 @@ fn fields(
         }
         if field.effect == Effect::InPlace
             && !look.observed.engine.updates_in_place
-            && is_updated(field.path.field)
+            && (is_updated(field.path.field) || field.path.field == Field::Address)
         {
             field.effect = Effect::Recreate;
         }

@@ -80,7 +80,7 @@ pub struct EngineFacts {
     pub memory: u64,
     /// Processors of its machine; 0 when unknown.
     pub cpus: u32,
-    /// Whether limits and restart policies can be changed in place.
+    /// Whether limits, restart policies and fixed addresses can be changed in place.
     pub updates_in_place: bool,
 }
 

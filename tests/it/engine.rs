@@ -4,6 +4,7 @@
 mod companion;
 mod containers;
 mod docker;
+mod elsewhere;
 mod facts;
 mod fields;
 mod files;
@@ -17,7 +18,7 @@ mod ssh;
 mod tls;
 mod volumes;
 
-use std::{collections::BTreeMap, future::Future};
+use std::{collections::BTreeMap, future::Future, pin::Pin};
 
 use nself::{
     engine::{Engine, Error, Lock, Refusal, docker::Docker, sim::Sim},
@@ -26,33 +27,32 @@ use nself::{
     plan::{Op, Target},
 };
 
-use podman::engine as podman_engine;
-use ssh::engine as ssh_engine;
-use tls::{engine as tls_engine, plain_engine as port_engine};
-
 /// The one image that the machine has.
 const IMAGE: &str = "debian:bookworm-slim";
 /// The value of the secret `password`.
 const PASSWORD: &str = "correct-horse-battery";
 
-/// Declares obligations and runs each against the engines named in front.
+/// One of the contract, on an engine that is spoken to.
+type Obligation = fn(Docker, String) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Declares obligations, runs each against the engines at hand, and makes a list of all for the others.
 macro_rules! contract {
-    ($($engines:ident: $($room:ident { $($name:ident)+ })+;)+) => {
-        $(contract!(@ $engines $($room { $($name)+ })+);)+
-    };
-    (@ everywhere $($room:ident { $($name:ident)+ })+) => {
+    (everywhere: $($room:ident { $($name:ident)+ })+;
+     for_real: $($real:ident { $($really:ident)+ })+;) => {
         contract!(@ on_sim sim_engine $($room { $($name)+ })+);
         contract!(@ on_docker docker_engine $($room { $($name)+ })+);
-        contract!(@ over_tls tls_engine $($room { $($name)+ })+);
-        contract!(@ over_ssh ssh_engine $($room { $($name)+ })+);
-        contract!(@ on_podman podman_engine $($room { $($name)+ })+);
+        contract!(@ for_real_on_docker docker_engine $($real { $($really)+ })+);
+        fn contract() -> Vec<(&'static str, Obligation)> {
+            vec![
+                $($(contract!(# $room $name),)+)+
+                $($(contract!(# $real $really),)+)+
+            ]
+        }
     };
-    (@ for_real $($room:ident { $($name:ident)+ })+) => {
-        contract!(@ for_real_on_docker docker_engine $($room { $($name)+ })+);
-        contract!(@ for_real_over_port port_engine $($room { $($name)+ })+);
-        contract!(@ for_real_over_tls tls_engine $($room { $($name)+ })+);
-        contract!(@ for_real_over_ssh ssh_engine $($room { $($name)+ })+);
-        contract!(@ for_real_on_podman podman_engine $($room { $($name)+ })+);
+    (# $room:ident $name:ident) => {
+        (concat!(stringify!($room), "::", stringify!($name)), |engine, prefix| {
+            Box::pin(async move { $room::$name(&engine, &prefix).await })
+        })
     };
     (@ $module:ident $engine:ident $($room:ident { $($name:ident)+ })+) => {
         mod $module {
@@ -134,6 +134,10 @@ contract! {
         secrets_arrive_and_are_not_told
         nameless_volumes_are_carried_over
         a_signal_arrives
+        a_user_writes_where_memory_is_mounted
+    }
+    networks {
+        a_name_leads_to_its_container
     }
     files {
         old_sets_go_and_the_last_stays
@@ -151,6 +155,7 @@ contract! {
         a_crash_loop_is_not_waited_for
         time_runs_out
         the_check_of_an_image_is_asked_at_once
+        without_a_shell_the_own_check_is_asked
     };
 }
 

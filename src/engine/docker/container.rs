@@ -10,6 +10,8 @@ use bollard::{
     },
 };
 
+use serde_json::Value as Json;
+
 use super::{
     Docker,
     create::{restart_policy, signed},
@@ -31,6 +33,8 @@ pub(super) struct Labelled {
 
 /// A removal that another caller began is nearly always over within a second.
 const REMOVAL: Duration = Duration::from_secs(10);
+/// Podman looks for the process, which may have ended meanwhile; a later look finds it ended.
+const LOOKS_AT_AN_END: u32 = 10;
 /// The engine's own grace when nobody gives one.
 const GRACE: u64 = 10;
 
@@ -232,11 +236,25 @@ impl Docker {
     }
 
     async fn api_inspect(&self, reference: &str, what: &str) -> Result<Option<Object>, Error> {
-        let path = format!("/containers/{reference}/json");
-        let found = refusal::found(self.wire.json(&path).await);
+        let found = refusal::found(self.inspection(reference).await);
         let found = found.map_err(|error| self.refused(what, &error))?;
         let info = self.info().await?;
         Ok(found.map(|json| Object::new(info.dialect.container(json, &info.defaults))))
+    }
+
+    /// Returns what the engine says of a container, in its own words.
+    pub(super) async fn inspection(&self, reference: &str) -> Result<Json, bollard::errors::Error> {
+        let path = format!("/containers/{reference}/json");
+        let mut looks = 0;
+        loop {
+            looks += 1;
+            match self.wire.json(&path).await {
+                Err(error) if looks < LOOKS_AT_AN_END && refusal::is_ending(&error) => {
+                    pause(Duration::from_millis(20)).await;
+                }
+                other => return other,
+            }
+        }
     }
 
     /// Stopping lasts as long as the grace, and the answer comes at its end.

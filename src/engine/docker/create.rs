@@ -42,7 +42,9 @@ impl Docker {
         let mut body = self.container_body(container, &ids, labels, anonymous)?;
         let fixed = container.networks.iter();
         let fixed = fixed.filter_map(|(network, place)| Some((network, place.ipv4.as_ref()?)));
-        let asked = self.info().await?.dialect.asked(&body, fixed);
+        let dialect = self.info().await?.dialect;
+        let asked = dialect.asked(&body, fixed);
+        dialect.translate(&mut body);
         body.labels.get_or_insert_default().extend(asked.map(|it| (label::ASKED.to_owned(), it)));
         let options = || Some(CreateContainerOptionsBuilder::new().name(name).build());
         let mut made = self.api.create_container(options(), body.clone()).await.map(drop);

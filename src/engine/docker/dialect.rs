@@ -7,6 +7,8 @@
 //! is read from the engine, and brought to Docker's form. Of a container that somebody else made there
 //! is only the latter.
 
+use std::collections::BTreeMap;
+
 use bollard::models::ContainerCreateBody;
 use serde_json::{Map, Value as Json, json};
 
@@ -18,10 +20,14 @@ use crate::{desired::Network, observed::label};
 pub(super) struct Dialect {
     /// What the engine is called.
     pub(super) name: &'static str,
-    /// Limits and restart policies can be changed in place.
+    /// Limits, restart policies and fixed addresses can be changed in place.
     pub(super) updates_in_place: bool,
     /// What was asked is told in the same words.
     pub(super) repeats: bool,
+    /// Where images are described with all that they declare.
+    pub(super) images: &'static str,
+    /// What a container is called between the end of its process and the next start.
+    pub(super) between_starts: &'static str,
     /// A look at a link shows the link, and not where it leads.
     pub(super) shows_links: bool,
     /// What containers get that ask for nothing.
@@ -34,6 +40,8 @@ pub(super) const DOCKER: Dialect = Dialect {
     name: "docker",
     updates_in_place: true,
     repeats: true,
+    images: "/images",
+    between_starts: "restarting",
     shows_links: true,
     shm: 64 << 20,
     ipc: "private",
@@ -43,11 +51,15 @@ pub(super) const PODMAN: Dialect = Dialect {
     name: "podman",
     updates_in_place: false,
     repeats: false,
+    images: "/libpod/images",
+    between_starts: EXITED,
     shows_links: false,
     shm: 65_536_000,
     ipc: "shareable",
 };
 
+/// What a container is called whose process ended.
+pub(super) const EXITED: &str = "exited";
 /// Limits that somebody could have changed since; told as they are.
 const LIMITS: [&str; 6] =
     ["Memory", "MemorySwap", "MemoryReservation", "NanoCpus", "CpuShares", "CpusetCpus"];
@@ -70,6 +82,8 @@ const SIGNALS: [(i64, &str); 8] = [
     (28, "SIGWINCH"),
 ];
 const TERMINATE: &str = "SIGTERM";
+/// The option that gives a mount to the container's user.
+const OWNED: &str = "U";
 
 impl Dialect {
     /// Returns what is written into the label of a container that is made; `None` where the engine
@@ -96,10 +110,26 @@ impl Dialect {
             // Podman takes its words apart at the blanks.
             "Healthcheck": body.healthcheck,
             "Env": names.collect::<Vec<_>>(),
-            "Addresses": addresses.collect::<std::collections::BTreeMap<_, _>>(),
+            "Addresses": addresses.collect::<BTreeMap<_, _>>(),
             "HostConfig": host,
         });
         Some(asked.to_string())
+    }
+
+    /// Puts what is asked of a container into words that mean the same to this engine.
+    pub(super) fn translate(&self, body: &mut ContainerCreateBody) {
+        if self.repeats {
+            return;
+        }
+        // It mounts `/run` anew below read-only images and narrows what the image has there, and the
+        // runtime takes the mode of what is mounted over. This makes the container's user the owner.
+        let tmpfs = body.host_config.as_mut().and_then(|host| host.tmpfs.as_mut());
+        for options in tmpfs.into_iter().flat_map(|tmpfs| tmpfs.values_mut()) {
+            if !options.is_empty() {
+                options.push(',');
+            }
+            options.push_str(OWNED);
+        }
     }
 
     /// Likewise of a network.
@@ -164,13 +194,25 @@ impl Dialect {
         Json::Object(host)
     }
 
+    /// Returns whether a place on a network that is taken now will be told with the address that was
+    /// asked for; `labels` are the container's.
+    pub(super) fn tells_address(
+        &self,
+        labels: &BTreeMap<String, String>,
+        network: &str,
+        address: &str,
+    ) -> bool {
+        let asked = || serde_json::from_str::<Json>(labels.get(label::ASKED)?).ok();
+        self.repeats || asked().is_some_and(|asked| asked["Addresses"][network] == address)
+    }
+
     /// Brings what the engine says of an image to the form in which it is said of containers.
     pub(super) fn image(&self, mut json: Json) -> Json {
         if self.repeats {
             return json;
         }
         // What an image says of health stands beside its configuration.
-        let health = json.get_mut("HealthCheck").map(Json::take).unwrap_or_default();
+        let health = json.get_mut("Healthcheck").map(Json::take).unwrap_or_default();
         if let Some(config) = json.get_mut("Config").and_then(Json::as_object_mut) {
             strip(config, &[]);
             if health.is_object() {
@@ -202,7 +244,7 @@ fn state(word: &str) -> &str {
     match word {
         "configured" | "initialized" => "created",
         // Ended, and not yet tidied up after.
-        "stopped" => "exited",
+        "stopped" => EXITED,
         "stopping" => "running",
         other => other,
     }

@@ -94,8 +94,16 @@ impl Docker {
         let id = ids.get(network).cloned().unwrap_or_default();
         let mut there = self.inspect(target.reference(), &what()).await?;
         let container = there.text("Id").unwrap_or_default();
+        let mut config = there.object("Config");
+        let dialect = self.info().await?.dialect;
+        if let Some(address) = &attachment.ipv4
+            && !dialect.tells_address(&config.map("Labels"), network, address)
+        {
+            let why = "this engine gives no fixed address to a container that is there";
+            return Err(self.refusal(what(), Refusal::Unsupported, why));
+        }
         let short = container.get(..12).unwrap_or_default();
-        let hostname = there.object("Config").text("Hostname").filter(|name| name != short);
+        let hostname = config.text("Hostname").filter(|name| name != short);
         let mut places = there.object("NetworkSettings").object("Networks");
         if places.has(network) {
             let mut place = places.object(network);

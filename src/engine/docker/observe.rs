@@ -149,9 +149,10 @@ impl Docker {
                     .filter(|driver| !driver.is_empty())
                     .unwrap_or_else(|| "json-file".into()),
                 cgroup: if unified { "private" } else { "host" },
-                runtime: match dialect.repeats {
-                    true => info.default_runtime.unwrap_or_else(|| "runc".into()),
-                    false => "oci".into(),
+                runtime: if dialect.repeats {
+                    info.default_runtime.unwrap_or_else(|| "runc".into())
+                } else {
+                    "oci".into()
                 },
                 limits_swap: info.swap_limit.unwrap_or(true),
                 unified,
@@ -197,7 +198,7 @@ impl Docker {
         let ids: Vec<&str> = wanted.filter_map(|container| container.id.as_deref()).collect();
         // Collected, since a closure that borrows cannot be held across the waiting.
         let inspections = ids.into_iter().map(async |id| {
-            let document = refusal::found(self.wire.json(&format!("/containers/{id}/json")).await);
+            let document = refusal::found(self.inspection(id).await);
             document.map_err(|error| self.refused("inspect a container", &error))
         });
         // One that went since the list was made is not there.
@@ -223,7 +224,8 @@ impl Docker {
             if let Some(fields) = known {
                 return Ok(Some((id, fields)));
             }
-            let document = refusal::found(self.wire.json(&format!("/images/{id}/json")).await);
+            let document =
+                refusal::found(self.wire.json(&format!("{}/{id}/json", dialect.images)).await);
             let document = document.map_err(|error| self.refused("inspect an image", &error))?;
             let fields = document.map(|json| decode::image_fields(dialect.image(json)));
             Ok(fields.and_then(|fields| {

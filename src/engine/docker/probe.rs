@@ -16,6 +16,7 @@ use super::{
     Docker,
     container::pause,
     decode::{self, Object},
+    dialect,
     exec::Command,
 };
 use crate::{
@@ -126,7 +127,17 @@ impl Docker {
         let mut status = root.object("State");
         let mut health = status.object("Health");
         let last = health.array("Log").pop().map(Object::new);
-        let mode = root.object("HostConfig").text("NetworkMode");
+        let mut host = root.object("HostConfig");
+        let mode = host.text("NetworkMode");
+        let mut policy = host.object("RestartPolicy");
+        let restarts = root.number("RestartCount").unwrap_or_default();
+        let mut state = decode::state(&mut status);
+        if let State::Exited { code, .. } = state
+            && self.info().await?.dialect.between_starts == dialect::EXITED
+            && goes_on(&mut policy, code, restarts)
+        {
+            state = State::Restarting { code };
+        }
         let places = root.object("NetworkSettings").object("Networks").values();
         let addresses = places.map(Object::new);
         let mut addresses = addresses.filter_map(|mut place| {
@@ -140,11 +151,11 @@ impl Docker {
         };
         Ok(Life {
             id: root.text("Id").unwrap_or_default(),
-            restarts: root.number("RestartCount").unwrap_or_default(),
+            restarts,
             health: health.text("Status").and_then(|word| decode::health(&word)),
             health_test: root.object("Config").object("Healthcheck").texts("Test"),
             health_output: last.and_then(|mut last| last.text("Output")).unwrap_or_default(),
-            state: decode::state(&mut status),
+            state,
             started: decode::started(&mut status),
             address,
         })
@@ -173,11 +184,7 @@ impl Docker {
     /// Asks with a shell inside; where there is none, its health check has to do.
     async fn ask_shell(&self, life: &Life, argv: &[String], what: &str) -> Answer {
         match self.ask_inside_container(life, argv, what).await {
-            Answer::NotYet(words)
-                if words.contains("/bin/sh") && words.contains("no such file") =>
-            {
-                self.ask_health(life, what).await
-            }
+            Answer::NotYet(words) if is_without_shell(&words) => self.ask_health(life, what).await,
             answer => answer,
         }
     }
@@ -293,6 +300,16 @@ fn is_near(address: IpAddr, length: u32) -> bool {
     here.to_bits() & mask == there.to_bits() & mask
 }
 
+/// Returns whether a process that ended is started again after so many times.
+fn goes_on(policy: &mut Object, code: i64, restarts: i64) -> bool {
+    let most = policy.number("MaximumRetryCount").filter(|most| *most > 0);
+    match policy.text("Name").as_deref() {
+        Some("always" | "unless-stopped") => true,
+        Some("on-failure") => code != 0 && most.is_none_or(|most| restarts < most),
+        _ => false,
+    }
+}
+
 /// Returns what can be said without asking; `None` when it runs and is to be asked.
 fn prospects(life: &Life, probe: &Probe, restarts_before: i64) -> Option<Answer> {
     if *probe == Probe::Exit && matches!(life.state, State::Exited { code: 0, .. }) {
@@ -332,6 +349,12 @@ async fn get(stream: TcpStream, port: u16, path: &str) -> Answer {
         Ok(Ok(Ok(status))) if status.is_success() || status.is_redirection() => Answer::Ready,
         Ok(Ok(Ok(status))) => Answer::NotYet(status.to_string()),
     }
+}
+
+/// Returns whether what came of running a shell says that there is none; each runtime has its words.
+fn is_without_shell(words: &str) -> bool {
+    let words = words.to_lowercase();
+    words.contains("/bin/sh") && words.contains("no such file")
 }
 
 /// Asks with whatever the image has. Without any client a listening port has to do.

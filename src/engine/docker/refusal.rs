@@ -53,6 +53,12 @@ pub(super) fn status(error: &Api) -> Option<u16> {
     }
 }
 
+/// Returns whether an engine stumbled over a process that ended while it looked.
+pub(super) fn is_ending(error: &Api) -> bool {
+    matches!(error, Api::DockerResponseServerError { status_code: 500, message }
+        if message.contains("/proc/") && message.contains("no such process"))
+}
+
 /// Turns "there is no such thing" into `None`.
 pub(super) fn found<T>(result: Result<T, Api>) -> Result<Option<T>, Api> {
     match result {

@@ -29,7 +29,7 @@ pub(super) struct Ssh {
 }
 
 /// Connections over many jumps take their time; nobody waits longer than this for one.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Lines of what `ssh` says that are kept.
 const LINES: usize = 20;
 
@@ -114,8 +114,9 @@ impl Tunnel {
         let mut tunnel =
             Self { child: Mutex::new(Some(child)), socket: PathBuf::new(), said: said.clone() };
         let heard = tokio::task::spawn_blocking(move || {
-            let mut lines =
-                stdout.into_iter().flat_map(|out| BufReader::new(out).lines().flatten());
+            let mut lines = stdout
+                .into_iter()
+                .flat_map(|out| BufReader::new(out).lines().map_while(Result::ok));
             let folder = lines.next();
             let answer = lines.find_map(|line| line.strip_prefix("nself: ").map(str::to_owned));
             (folder, answer)
@@ -205,7 +206,13 @@ fn start(remote: &Remote) -> io::Result<Child> {
 
 /// The last of what `ssh` said on its error output.
 #[derive(Debug, Clone, Default)]
-struct Said(Arc<Mutex<(VecDeque<String>, Option<std::thread::JoinHandle<()>>)>>);
+struct Said(Arc<Mutex<Lines>>);
+
+#[derive(Debug, Default)]
+struct Lines {
+    kept: VecDeque<String>,
+    listener: Option<std::thread::JoinHandle<()>>,
+}
 
 impl Said {
     fn listen(&self, stderr: ChildStderr) {
@@ -213,17 +220,17 @@ impl Said {
         let listener = std::thread::spawn(move || {
             for line in BufReader::new(stderr).lines().map_while(Result::ok) {
                 let mut said = said.0.lock().unwrap_or_else(PoisonError::into_inner);
-                said.0.push_back(line.trim_end().to_owned());
-                if said.0.len() > LINES {
-                    said.0.pop_front();
+                said.kept.push_back(line.trim_end().to_owned());
+                if said.kept.len() > LINES {
+                    said.kept.pop_front();
                 }
             }
         });
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).1 = Some(listener);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).listener = Some(listener);
     }
 
     fn wait(&self) {
-        let listener = self.0.lock().unwrap_or_else(PoisonError::into_inner).1.take();
+        let listener = self.0.lock().unwrap_or_else(PoisonError::into_inner).listener.take();
         if let Some(listener) = listener {
             // A listener that failed has heard what it has heard.
             let _ = listener.join();
@@ -232,7 +239,7 @@ impl Said {
 
     fn text(&self) -> String {
         let said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        said.0.iter().map(String::as_str).collect::<Vec<_>>().join("\n")
+        said.kept.iter().map(String::as_str).collect::<Vec<_>>().join("\n")
     }
 }
 

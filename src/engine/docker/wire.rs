@@ -91,9 +91,10 @@ impl Wire {
             let is_kept = kept.is_some();
             let mut sender = match kept {
                 Some(sender) => sender,
-                None => match self.dial().await {
+                // On the heap: it is rare, and every call to the engine would carry its size.
+                None => match Box::pin(self.dial()).await {
                     Ok(sender) => sender,
-                    Err(error) => return Err(self.explain(error).await),
+                    Err(error) => return Err(Box::pin(self.explain(error)).await),
                 },
             };
             match sender.try_send_request(request).await {
@@ -104,7 +105,10 @@ impl Wire {
                 // The engine closed a kept connection just now, and nothing of the request was sent.
                 Err(mut error) => match error.take_message() {
                     Some(unsent) if is_kept => request = unsent,
-                    _ => return Err(self.explain(io::Error::other(error.into_error())).await),
+                    _ => {
+                        let error = io::Error::other(error.into_error());
+                        return Err(Box::pin(self.explain(error)).await);
+                    }
                 },
             }
         }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, net::TcpListener};
 
 use nself::{
-    desired::{Build, BuildContext, Field, HostBinding, Limits, PortKey, Restart},
+    desired::{Build, BuildContext, Field, HostBinding, Limits, PortKey, Probe, Restart},
     engine::{Engine, Error, Refusal},
     model::{ByteSize, Cpus, Digest, Millis, ResourceId, SecretName, Text},
     observed::{Live, PortUser, State, label},
@@ -303,4 +303,23 @@ pub async fn a_signal_arrives<E: Engine>(engine: &E, prefix: &str) {
     run(engine, Op::Signal { container: named(&name), signal: "SIGHUP".into() }).await;
     run(engine, file("/hup")).await;
     assert_eq!(look_at(engine, prefix, &name).await.state, State::Running);
+}
+
+pub async fn a_user_writes_where_memory_is_mounted<E: Engine>(engine: &E, prefix: &str) {
+    // The image has this folder, through a link, and everybody may write there.
+    let script = "touch /var/run/lock/x && touch /tmp/x; sleep 1000";
+    let mut container = make::scripted(&format!("{prefix}-a"), script);
+    container.user = Some("1000:1000".into());
+    container.read_only = true;
+    container.capabilities.drop.insert("ALL".into());
+    for path in ["/var/run/lock", "/tmp"] {
+        container.tmpfs.insert(path.into(), "mode=1777".into());
+    }
+    make::up(engine, prefix, &container).await;
+    let wait = Op::AwaitReady {
+        container: named(&container.name),
+        probe: Probe::Exec(["test", "-e", "/tmp/x"].map(str::to_owned).into()),
+        within: Millis(10_000),
+    };
+    run(engine, wait).await;
 }

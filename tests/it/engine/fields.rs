@@ -61,14 +61,18 @@ fn map(items: &[(&str, &str)]) -> BTreeMap<String, String> {
 }
 
 /// Two containers, since some fields exclude each other.
-fn full(prefix: &str, address: &str) -> [Container; 2] {
+fn full(prefix: &str, address: &str, log_driver: &str) -> [Container; 2] {
     let mut secret = Text::plain("pg://u:");
     secret.push(Text::secret(SecretName::new("password").unwrap()));
     let volume = |name: &str, read_only| Mount {
         source: MountSource::Volume(format!("{prefix}-{name}")),
         read_only,
     };
-    let binding = |address: &str, port| HostBinding { address: address.into(), port };
+    // Free at the moment, since several engines may be at it.
+    let binding = |address: &str| {
+        let free = std::net::TcpListener::bind((address, 0)).unwrap();
+        HostBinding { address: address.into(), port: free.local_addr().unwrap().port() }
+    };
     let one = Container {
         entrypoint: Some(vec!["/bin/sh".into(), "-c".into()]),
         command: Some(vec!["sleep 1000".into()]),
@@ -93,9 +97,9 @@ fn full(prefix: &str, address: &str) -> [Container; 2] {
         ports: BTreeMap::from([
             (
                 PortKey { port: 80, protocol: "tcp" },
-                [binding("0.0.0.0", 38_081), binding("127.0.0.1", 38_082)].into(),
+                [binding("0.0.0.0"), binding("127.0.0.1")].into(),
             ),
-            (PortKey { port: 53, protocol: "udp" }, [binding("127.0.0.1", 38_053)].into()),
+            (PortKey { port: 53, protocol: "udp" }, [binding("127.0.0.1")].into()),
         ]),
         networks: BTreeMap::from([
             (
@@ -141,7 +145,7 @@ fn full(prefix: &str, address: &str) -> [Container; 2] {
         extra_hosts: set(&["db:192.0.2.3", "api:192.0.2.4"]),
         groups: set(&["1234"]),
         stop: Stop { signal: Some("SIGINT".into()), grace: Some(Millis(1500)) },
-        log: Log { driver: Some("json-file".into()), options: map(&[("max-size", "1m")]) },
+        log: Log { driver: Some(log_driver.into()), options: map(&[("max-size", "1m")]) },
         devices: set(&["/dev/null:/dev/nothing:rwm"]),
         init: true,
         ..make::sleeper(&format!("{prefix}-one"))
@@ -172,7 +176,9 @@ pub async fn every_field_reads_back<E: Engine>(engine: &E, prefix: &str) {
         let volume = make::volume(&format!("{prefix}-{name}"));
         run(engine, make::volume_creation(prefix, &volume)).await;
     }
-    let containers = full(prefix, &address);
+    // One that it has, and that is not the one it takes by itself.
+    let is_podman = look(engine, prefix).await.engine.name.starts_with("podman");
+    let containers = full(prefix, &address, if is_podman { "k8s-file" } else { "local" });
 
     // A new field must be set above, or be none of a container's.
     let elsewhere = [

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Instant};
 
 use nself::{
-    desired::{Build, BuildContext, Container, Probe, Restart},
+    desired::{Build, BuildContext, Container, HealthCheck, Probe, Restart},
     engine::{Engine, Error, Evidence},
     model::{Digest, Millis},
     plan::Op,
@@ -41,7 +41,7 @@ pub async fn a_port_that_answers_is_ready<E: Engine>(engine: &E, prefix: &str) {
     let mut container = make::sleeper(&format!("{prefix}-a"));
     container.networks.insert(network.name, make::attached(&[]));
     make::up(engine, prefix, &container).await;
-    let evidence = fails(engine, wait(&container, Probe::Tcp { port: 81 }, 400)).await;
+    let evidence = fails(engine, wait(&container, Probe::Tcp { port: 81 }, 1500)).await;
     assert!(evidence.probe.starts_with("connect to :81 → "), "{evidence:?}");
     assert!(evidence.tries > 1, "{evidence:?}");
     let http = Probe::Http { port: 81, path: "/healthz".into() };
@@ -131,5 +131,43 @@ pub async fn the_check_of_an_image_is_asked_at_once<E: Engine>(engine: &E, prefi
     assert!(evidence.probe.ends_with("→ exit 1: not yet"), "{evidence:?}");
     run(engine, wait(&container, Probe::Image, 20_000)).await;
     run(engine, Op::RemoveContainer(named(&container.name))).await;
+    super::docker::remove_image(&image).await;
+}
+
+pub async fn without_a_shell_the_own_check_is_asked<E: Engine>(engine: &E, prefix: &str) {
+    let image = format!("{prefix}/bare:1");
+    let build = Build {
+        context: BuildContext::Recipe(
+            [("Dockerfile".to_owned(), format!("FROM {IMAGE}\nRUN rm /bin/sh\n"))].into(),
+        ),
+        digest: Digest::of(b"bare"),
+        args: BTreeMap::new(),
+        effort: String::new(),
+    };
+    run(engine, Op::Build { image: image.parse().unwrap(), build }).await;
+    let up = async |name: &str, check: Option<&str>| {
+        let mut container = make::sleeper(&format!("{prefix}-{name}"));
+        container.image = image.parse().unwrap();
+        container.command = Some(words(&["sleep", "1000"]));
+        container.health = check.map(|check| HealthCheck {
+            test: words(&[check]),
+            interval: Millis(3_600_000),
+            timeout: Millis(5_000),
+            retries: 3,
+            start_period: Millis(0),
+        });
+        make::up(engine, prefix, &container).await;
+        container
+    };
+    // It is on no network, so there is no other way to ask.
+    let http = || Probe::Http { port: 81, path: "/healthz".into() };
+    let (good, bad) = (up("good", Some("true")).await, up("bad", Some("false")).await);
+    run(engine, wait(&good, http(), 10_000)).await;
+    run(engine, wait(&good, Probe::Tcp { port: 81 }, 10_000)).await;
+    let evidence = fails(engine, wait(&bad, http(), 500)).await;
+    assert!(evidence.probe.starts_with("GET :81/healthz → exit 1"), "{evidence:?}");
+    for container in [good, bad] {
+        run(engine, Op::RemoveContainer(named(&container.name))).await;
+    }
     super::docker::remove_image(&image).await;
 }
