@@ -278,7 +278,7 @@ async fn under_lock<E: Engine + Lock>(
     }
     let written = memory.map_or(Ok(()), |memory| memory.end(project, &passes, &rest));
     remarks.extend(written.err().map(unwritten));
-    let report = Report { remarks, rotation, ..Report::of(passes, rest, desired) };
+    let report = Report { rotation, remarks, ..Report::of(passes, rest, desired) };
     Ok(Locked::Done(Box::new(report)))
 }
 

@@ -11,7 +11,7 @@ use crate::{
         self, Begun, ChangeEntry, Command, Configuration, Ended, FieldEntry, Found, History, Ran,
         StepEntry, Text,
     },
-    model::{Millis, ResourceId},
+    model::{self, Millis, ResourceId, SecretName},
     plan::{self, Absence, Applied, Gist, Outcome, Past, Plan},
     spec::Source,
 };
@@ -83,7 +83,8 @@ pub(super) fn past(project: &Project) -> Past {
 fn begun(project: &Project, options: &Options, pass: &Pass) -> Begun {
     let who = Holder::this_process().unwrap_or_default();
     let keyring = &project.keyring;
-    let fingerprint = |name| keyring.fingerprint(keyring.get(name)?.expose());
+    let fingerprint =
+        |name: &SecretName| keyring.fingerprint_of(&model::Text::secret(name.clone()));
     // A certificate of then has run out, or will soon: those of today stay.
     let secrets = pass.desired.secrets.iter().filter_map(|(name, need)| match need {
         SecretNeed::Random { .. } | SecretNeed::Given { .. } => Some(name),

@@ -25,6 +25,7 @@ mod hostile;
 mod import;
 mod leftovers;
 mod plan;
+mod port;
 mod readable;
 mod report;
 mod spec;

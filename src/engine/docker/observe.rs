@@ -40,6 +40,13 @@ const PODMAN: &str = "Podman Engine";
 
 impl Observe for Docker {
     async fn observe(&self, request: &Request) -> Result<Observed, Error> {
+        // On the heap: it is too large a future for every caller to carry around.
+        Box::pin(self.look_at(request)).await
+    }
+}
+
+impl Docker {
+    async fn look_at(&self, request: &Request) -> Result<Observed, Error> {
         let refused =
             |what: &'static str| move |error: bollard::errors::Error| self.refused(what, &error);
         let (containers, networks, volumes, images, info) = tokio::try_join!(

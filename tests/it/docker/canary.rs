@@ -101,8 +101,27 @@ const COMMANDS: &[&str] = &[
     "init",
     "check",
     "plan",
+    "plan --format markdown",
+    "plan --format sarif",
+    "plan -o it.plan",
+    "show it.plan",
     "apply -y",
+    "apply it.plan",
+    "import compose nothing.yml",
+    "adopt",
     "drift",
+    "drift --format markdown",
+    "drift --format sarif",
+    "drift accept --all --dry-run",
+    "history",
+    "history show 1",
+    "history diff 1",
+    "history verify",
+    "lock",
+    "doctor",
+    "trust status",
+    "clean --dry-run",
+    "reset --dry-run",
     "drift --exit-code",
     "status",
     "logs",
@@ -128,6 +147,7 @@ const COMMANDS: &[&str] = &[
     "stop web",
     "start web",
     "restart web",
+    "rollback -y",
     "destroy -y",
 ];
 
@@ -186,7 +206,7 @@ fn no_command_tells_a_secret() {
     for words in COMMANDS {
         for flags in ["", "--json", "-v", "-vv"] {
             // What takes long is called in one way only, the most talkative one.
-            let is_long = ["apply", "start", "restart", "stop", "destroy"];
+            let is_long = ["apply", "start", "restart", "stop", "rollback", "destroy"];
             if is_long.iter().any(|long| words.starts_with(long)) && flags != "-vv" {
                 continue;
             }

@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    net::TcpListener,
     path::{Path, PathBuf},
     process::Command,
     sync::{
@@ -45,12 +44,10 @@ impl Stage {
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
         let name = format!("t{}x{number}-{purpose}", std::process::id());
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-        // Both at once, so that they differ.
-        let free = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
         Self {
             name,
             environment: None,
-            ports: free.map(|listener| listener.local_addr().unwrap().port()),
+            ports: [(); 2].map(|()| crate::port::free()),
             told: Mutex::default(),
             folder: tempfile::tempdir().unwrap(),
             runtime,

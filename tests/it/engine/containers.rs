@@ -1,6 +1,6 @@
 //! The life of a container.
 
-use std::{collections::BTreeMap, net::TcpListener};
+use std::collections::BTreeMap;
 
 use nself::{
     desired::{Build, BuildContext, Field, HostBinding, Limits, PortKey, Probe, Restart},
@@ -162,8 +162,7 @@ pub async fn limits_change_in_place_or_are_refused<E: Engine>(engine: &E, prefix
 }
 
 pub async fn ports_of_others_are_seen_and_refused<E: Engine>(engine: &E, prefix: &str) {
-    // The system hands out a port that nobody has.
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = crate::port::free();
     let network = make::network(&format!("{prefix}-net"));
     run(engine, make::network_creation(prefix, &network)).await;
     let with_port = |name: &str| {

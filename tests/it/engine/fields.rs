@@ -68,11 +68,9 @@ fn full(prefix: &str, address: &str, log_driver: &str) -> [Container; 2] {
         source: MountSource::Volume(format!("{prefix}-{name}")),
         read_only,
     };
-    // Free at the moment, since several engines may be at it.
-    let binding = |address: &str| {
-        let free = std::net::TcpListener::bind((address, 0)).unwrap();
-        HostBinding { address: address.into(), port: free.local_addr().unwrap().port() }
-    };
+    // Several engines may be at it.
+    let binding =
+        |address: &str| HostBinding { address: address.into(), port: crate::port::free() };
     let one = Container {
         entrypoint: Some(vec!["/bin/sh".into(), "-c".into()]),
         command: Some(vec!["sleep 1000".into()]),

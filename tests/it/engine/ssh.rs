@@ -33,9 +33,7 @@ fn address(place: &str, hosts: &str) -> Address {
 fn server() -> &'static Companion {
     static SERVER: OnceLock<Companion> = OnceLock::new();
     SERVER.get_or_init(|| {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = free.local_addr().unwrap().port();
-        drop(free);
+        let port = crate::port::free();
         let server = Companion::start(|folder| {
             let key = |name: &str| {
                 let made = Command::new("ssh-keygen")

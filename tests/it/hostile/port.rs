@@ -38,10 +38,6 @@ fn project(purpose: &str, port: u16) -> (Gone, Scene, String) {
     (Gone(name.clone()), Scene::on(ENGINE, &text), name)
 }
 
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
 #[test]
 fn a_port_of_a_program() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -83,7 +79,7 @@ fn a_port_of_a_program() {
 
 #[test]
 fn a_port_of_a_container() {
-    let port = free_port();
+    let port = crate::port::free();
     let (_gone, scene, name) = project("container", port);
     let other = format!("{name}-foreign");
     let publish = format!("127.0.0.1:{port}:80");

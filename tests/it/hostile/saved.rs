@@ -82,7 +82,7 @@ fn files_that_are_no_plan_of_this_project() {
     let good = fs::read_to_string(scene.path("shop.plan")).unwrap();
     let other = good.replace("nself_plan\": 1", "nself_plan\": 9");
     let files = [
-        ("missing.plan", None),
+        ("./missing.plan", None),
         ("empty.plan", Some(String::new())),
         ("foreign.plan", Some("{}".to_owned())),
         ("cut.plan", Some(good[..good.len() / 2].to_owned())),
