@@ -59,7 +59,7 @@ pub(crate) fn is_known(words: &str, out: &str) {
     let streams = ["apply", "start", "up", "stop", "restart", "destroy", "down", "logs"];
     let command = |name: &&str| words.split_whitespace().any(|word| word == *name);
     let pieces: Vec<&str> =
-        if streams.iter().any(|name| command(name)) { out.lines().collect() } else { vec![out] };
+        if streams.iter().any(command) { out.lines().collect() } else { vec![out] };
     for piece in pieces.into_iter().filter(|piece| !piece.is_empty()) {
         let value: Value = serde_json::from_str(piece).unwrap();
         let name = match () {
