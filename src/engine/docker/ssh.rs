@@ -34,8 +34,8 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const LINES: usize = 20;
 
 /// Runs here. Who makes the folder removes it, whatever happens to whoever asked. A signal ends `ssh`,
-/// and the shell goes on to tidy up. So does the end of the input, which `ssh` alone would not mind while
-/// a connection through it is open.
+/// and the shell goes on to tidy up, which no second one ends. So does the end of the input, which `ssh`
+/// alone would not mind while a connection through it is open.
 const HERE: &str = r#"
     umask 077
     trap : HUP INT TERM PIPE
@@ -47,6 +47,7 @@ const HERE: &str = r#"
     (cat <&3; kill -TERM 0) > /dev/null 2>&1 &
     "$program" -L "$folder/engine.sock:$socket" "$@"
     code=$?
+    trap '' HUP INT TERM PIPE
     rm -rf "$folder"
     kill -TERM 0
     exit $code

@@ -50,15 +50,17 @@ fn service() -> &'static Companion {
     })
 }
 
-/// All that it started goes with the first process of its own world.
+/// All that it started goes with the first process of its own world, and that with `unshare`, which heeds
+/// no other signal.
 const SCRIPT: &str = r#"
 export CONTAINERS_CONF="$PWD/containers.conf" CONTAINERS_STORAGE_CONF="$PWD/storage.conf"
 unshare --net --mount --pid --fork --kill-child --mount-proc sh -c '
     ip link set lo up
-    mount -t tmpfs tmpfs /dev/shm && mkdir -p /run/netns && mount -t tmpfs tmpfs /run/netns
+    mkdir -p /run/netns /run/containers
+    for own in /dev/shm /run/netns /run/containers; do mount -t tmpfs tmpfs "$own"; done
     exec podman system service --time=0 "unix://$PWD/podman.sock"' < /dev/null &
 cat > /dev/null
-kill $!
+kill -KILL $!
 wait $!
 umount "$PWD/root/overlay" 2> /dev/null
 "#;

@@ -127,6 +127,12 @@ fn runs(word: &str) -> bool {
 fn nothing_stays_of_a_program_that_ends() {
     let project = tempfile::tempdir().unwrap();
     std::fs::write(project.path().join("nself.toml"), "project = { name = \"ends\" }\n").unwrap();
+    // While the folder is removed the next signal comes.
+    let tools = tempfile::tempdir().unwrap();
+    let rm = tools.path().join("rm");
+    std::fs::write(&rm, "#!/bin/sh\nkill -TERM 0\nexec /bin/rm \"$@\"\n").unwrap();
+    std::fs::set_permissions(&rm, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", tools.path().display(), std::env::var("PATH").unwrap());
     for signal in ["KILL", "INT", "TERM"] {
         let scratch = tempfile::tempdir().unwrap();
         // It asks, and nobody answers.
@@ -136,6 +142,7 @@ fn nothing_stays_of_a_program_that_ends() {
             .args(["--engine", &format!("ssh://lab{}", socket.display()), "plan"])
             .env("NSELF_SSH", server().folder.join("ssh-known"))
             .env("TMPDIR", scratch.path())
+            .env("PATH", &path)
             .current_dir(project.path())
             .stderr(std::process::Stdio::null())
             .spawn()
