@@ -37,8 +37,8 @@ use crate::{
     desired::{Compiled, Desired, Facts},
     engine::{self, Attempt, Engine, Holder, Lock, Observe},
     model::{Diagnostic, ServiceName, Share},
-    observed::{Observed, Request},
-    plan::{Applied, Event, Gist, Plan, Policy},
+    observed::{Observed, Request, SeenTool, ToolPurpose},
+    plan::{Applied, Event, Gist, Op, Plan, Policy, Target},
 };
 
 /// One pass up to the plan.
@@ -253,7 +253,7 @@ async fn under_lock<E: Engine + Lock>(
     if agreed.is_some_and(|agreed| !is_alike(&agreed.plan, &pass.plan)) {
         return Ok(Locked::Moved(Box::new(pass)));
     }
-    let mut remarks = Vec::new();
+    let mut remarks = take_away_helpers(engine, &pass.observed).await;
     let unwritten = |error| format!("this apply is not in the history: {}", back::causes(&error));
     let memory = Memory::begin(project, options, &pass).unwrap_or_else(|error| {
         remarks.push(unwritten(error));
@@ -280,6 +280,20 @@ async fn under_lock<E: Engine + Lock>(
     remarks.extend(written.err().map(unwritten));
     let report = Report { rotation, remarks, ..Report::of(passes, rest, desired) };
     Ok(Locked::Done(Box::new(report)))
+}
+
+/// Takes away the helpers of an apply that died while it put files in: whoever has the lock is the only one
+/// who puts any in. Returns what could not be taken away; it is in nobody's way.
+async fn take_away_helpers<E: Engine>(engine: &E, observed: &Observed) -> Vec<String> {
+    let mut left = Vec::new();
+    let is_writer = |tool: &&SeenTool| matches!(tool.purpose, ToolPurpose::Writer(_));
+    for tool in observed.tools.iter().filter(|tool| tool.abandoned).filter(is_writer) {
+        let helper = Target::Id { id: tool.id.clone(), name: tool.name.clone() };
+        if let Err(error) = engine.execute(&Op::RemoveContainer(helper)).await {
+            left.push(format!("{} is left over: {}", tool.name, back::causes(&error)));
+        }
+    }
+    left
 }
 
 /// Refuses to do anything else than what was saved.

@@ -4,7 +4,11 @@ use std::fs;
 
 use insta::assert_snapshot;
 
-use super::{Bench, Scene, bench::IMAGE, scene::without_counts};
+use super::{
+    Bench, Scene,
+    bench::IMAGE,
+    scene::{eventually, without_counts},
+};
 
 /// Three services in a row, the last with a volume and a health check that passes when it wrote a file.
 fn project(level: &str, last: &str) -> String {
@@ -124,6 +128,33 @@ fn a_person_goes_back() {
     scene.write(&text("one"));
     assert_eq!(scene.run("plan --exit-code").code, 0);
     assert_snapshot!("history", without_dates(&scene.run("history").out));
+}
+
+#[test]
+fn a_way_back_that_is_cut_off_is_gone_again_from_where_it_ended() {
+    let bench = Bench::new();
+    let good = "echo > /tmp/ok";
+    let scene = Scene::on(&bench.address(), &project("one", good));
+    scene.converge();
+    let first = levels(&bench);
+    scene.write(&project("two", good));
+    scene.converge();
+    let second = levels(&bench);
+    // In the middle of one replacement, and between two.
+    for moment in ["shop-a.next running", "shop-b.next created"] {
+        let mut going_back = scene.spawn("rollback -y");
+        eventually(moment, || bench.containers().iter().any(|line| line.starts_with(moment)));
+        going_back.kill().unwrap();
+        going_back.wait().unwrap();
+        assert!(scene.run("history").out.contains("cut off"));
+        let back = scene.run("rollback 1 -y");
+        assert_eq!(back.code, 0, "{}", back.whole());
+        assert_eq!(levels(&bench), first, "back, after {moment}");
+        // The same, when a person goes on with what the file says instead.
+        scene.converge();
+        assert_eq!(levels(&bench), second, "forth, after {moment}");
+    }
+    assert_eq!(scene.run("history verify").code, 0);
 }
 
 #[test]

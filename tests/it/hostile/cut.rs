@@ -207,3 +207,28 @@ fn an_engine_that_dies_in_the_middle() {
     scene.converge();
     is_complete(&bench, &scene, 2);
 }
+
+#[test]
+fn a_helper_that_a_dead_apply_left_goes_with_the_next_one() {
+    let bench = Bench::new();
+    let scene = Scene::on(
+        &bench.address(),
+        &format!(
+            "[project]\nname = \"shop\"\n[services.web]\nimage = \"{IMAGE}\"\ninit = true\n\
+             command = [\"sleep\", \"inf\"]\nvolumes = {{ data = \"/data\" }}\n"
+        ),
+    );
+    scene.converge();
+    let before = bench.containers();
+    for (name, of) in [("shop-web-data.writer", "shop-web-data"), ("mart.writer", "mart-data")] {
+        let label = format!("dev.nself.helper={of}");
+        bench.docker(&["create", "--name", name, "--label", &label, IMAGE, "sh"]);
+    }
+    let ended = scene.run("apply -y");
+    assert_eq!(ended.code, 0, "{}", ended.whole());
+    // What belongs to somebody else's volume stays.
+    let mut after = bench.containers();
+    after.retain(|line| !line.starts_with("mart.writer"));
+    assert_eq!(after.len() + 1, bench.containers().len());
+    assert_eq!(after, before);
+}
