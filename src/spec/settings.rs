@@ -61,7 +61,7 @@ table! {
         pub hostname: Option<Sourced<String>>,
         /// Labels of the container.
         pub labels: BTreeMap<String, Sourced<String>>,
-        /// Named volumes: what they hold → path inside, ":ro" behind it for read-only. They outlive the container. A name of [volumes] means that one.
+        /// Named volumes: what they hold → path inside, ":ro" behind it for read-only. They outlive the container. A name of `[volumes]` means that one.
         pub volumes: BTreeMap<ObjectName, Sourced<VolumeTargets>>,
         /// Paths of the engine's host: path inside → path on the host, ":ro" behind it for read-only.
         pub binds: BTreeMap<InsidePath, Sourced<Bind>>,
@@ -69,7 +69,7 @@ table! {
         pub tmpfs: BTreeMap<InsidePath, Sourced<String>>,
         /// Ports on the host: "8080:80", "127.0.0.1:5432:5432" or "53:53/udp"; the engine chooses in place of a 0. Default address: 127.0.0.1.
         pub publish: Vec<Sourced<Publish>>,
-        /// The networks it is on, by their names in [networks]: a list, or NAME → { aliases, address }. Default: default.
+        /// The networks it is on, by their names in `[networks]`: a list, or NAME → { aliases, address }. Default: default.
         pub networks: Option<Sourced<Places>>,
         /// The container's name on the engine; the numbers of further replicas go on from a "-1" at its end. Default: PROJECT-SERVICE.
         pub container_name: Option<Sourced<ObjectName>>,
