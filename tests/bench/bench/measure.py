@@ -1,0 +1,97 @@
+"""Times and memory of whole processes, and what comes of repeating them."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Ran:
+    """One process from its start to its end."""
+
+    command: tuple[str, ...]
+    # Wall clock, in seconds.
+    seconds: float
+    # Of user and system together, in seconds.
+    cpu: float
+    # The largest resident set of the process or one of its children, in bytes.
+    peak: int
+    code: int
+    out: str
+    err: str
+
+    def ensure(self, *codes: int) -> Ran:
+        """Returns itself when it ended with one of `codes` (0 when none is given), and raises otherwise."""
+        if self.code not in (codes or (0,)):
+            told = (self.err or self.out)[-2000:]
+            raise RuntimeError(f"`{' '.join(self.command)}` ended with {self.code}: {told}")
+        return self
+
+
+def run(command: Sequence[str | Path], folder: Path | None = None, env: Mapping[str, str] | None = None,
+        timeout: float = 600) -> Ran:
+    """Runs a command and measures it.
+
+    GNU time starts it, because the peak of a child begins with that of whoever starts it, and an interpreter is
+    larger than what is measured here.
+    """
+    words = tuple(str(word) for word in command)
+    with tempfile.NamedTemporaryFile("r") as figures:
+        begin = time.monotonic()
+        done = subprocess.run(
+            ("/usr/bin/time", "--quiet", "-f", "%U %S %M", "-o", figures.name, *words),
+            cwd=folder, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
+            timeout=timeout, check=False)
+        seconds = time.monotonic() - begin
+        user, system, peak = figures.read().split()[-3:]
+    return Ran(words, seconds, float(user) + float(system), int(peak) * 1024, done.returncode, done.stdout, done.stderr)
+
+
+@dataclass
+class Samples:
+    """Repetitions of one measurement, in seconds, bytes or whatever the line's unit says."""
+
+    values: list[float] = field(default_factory=list)
+
+    def add(self, value: float) -> None:
+        self.values.append(value)
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.values)
+
+    @property
+    def spread(self) -> tuple[float, float]:
+        """The smallest and the largest."""
+        return min(self.values), max(self.values)
+
+
+def interleaved(repetitions: int, contenders: Mapping[str, Callable[[], T]]) -> dict[str, list[T]]:
+    """Lets everybody have a turn, `repetitions` times, each time beginning with another one.
+
+    Whatever else the machine does meanwhile then hits all of them alike.
+    """
+    names = list(contenders)
+    results: dict[str, list[T]] = {name: [] for name in names}
+    for repetition in range(repetitions):
+        begin = repetition % len(names)
+        for name in names[begin:] + names[:begin]:
+            results[name].append(contenders[name]())
+    return results
+
+
+def seconds(runs: Sequence[Ran]) -> Samples:
+    return Samples([one.seconds for one in runs])
+
+
+def peaks(runs: Sequence[Ran]) -> Samples:
+    return Samples([float(one.peak) for one in runs])
