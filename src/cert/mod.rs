@@ -143,7 +143,8 @@ impl Authority {
         Ok(Pair { chain: Sensitive::new(chain), key: Sensitive::new(key.serialize_pem()) })
     }
 
-    fn is_good(&self, pair: &Pair, hosts: &[String], now: u64) -> bool {
+    /// Returns whether a pair was made by this authority for exactly `hosts`, and is not due at `now`.
+    pub fn is_good(&self, pair: &Pair, hosts: &[String], now: u64) -> bool {
         let chain = pair.chain.expose();
         let check = || {
             let (leaf, authority) = (der(chain)?, der(&self.pem)?);

@@ -262,14 +262,14 @@ fn refused(error: &clap::Error) -> Exit {
 
 /// Sends traces to the error output, from `-v` on.
 fn trace(verbose: u8) {
-    let filter = match verbose {
+    let level = match verbose {
         0 => return,
-        1 => "nself=debug",
-        _ => "nself=trace,bollard=debug",
+        1 => tracing::Level::DEBUG,
+        _ => tracing::Level::TRACE,
     };
     let colour = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
     tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_max_level(level)
         .with_writer(std::io::stderr)
         .with_ansi(colour)
         .with_target(false)

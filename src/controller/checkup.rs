@@ -107,7 +107,10 @@ async fn of_project<E: Engine + Examine>(
         }
     };
     let looked = match engine {
-        Some(engine) => super::plan(engine, project, &super::Options::default(), true).await,
+        Some(engine) => {
+            let options = super::Options { built_images: true, ..super::Options::default() };
+            super::plan(engine, project, &options, true).await
+        }
         None => Err(Error::Engine(engine::Error::Failed {
             what: "looking at the engine".to_owned(),
             output: String::new(),

@@ -13,6 +13,7 @@ mod queue;
 mod recover;
 mod remember;
 mod rotation;
+mod settled;
 
 pub use back::{Returned, earlier};
 pub use error::Error;
@@ -101,6 +102,8 @@ pub struct Options {
     pub targets: BTreeSet<ServiceName>,
     /// The share of what is there that may be removed without a word, instead of what the file says.
     pub refuse_over: Option<Share>,
+    /// Whether to look for images that were built and are not of use any more, beside what it is for.
+    pub built_images: bool,
 }
 
 /// A plan that was saved, as far as it matters whether it still holds.
@@ -121,7 +124,9 @@ impl Options {
     fn brief<'a>(&'a self, project: &'a Project) -> pass::Brief<'a> {
         let Self { goal, policy, targets, .. } = self;
         let (keyring, past) = (&project.keyring, &project.past);
-        pass::Brief { goal, keyring, policy, targets, past, contents: self.is_about_content() }
+        let built_images = self.built_images || *goal == Goal::Clean;
+        let contents = self.is_about_content();
+        pass::Brief { goal, keyring, policy, targets, past, contents, built_images }
     }
 }
 
@@ -180,6 +185,11 @@ pub async fn apply<E: Engine + Lock>(
     back::insist_on_possible(project, &agreed)?;
     if !agree(&agreed).await {
         return Ok(None);
+    }
+    if settled::is_settled(project, options, &agreed)? {
+        let Pass { plan, desired, .. } = agreed;
+        let passes = vec![(plan.clone(), Applied::default())];
+        return Ok(Some(Report::of(passes, plan, desired)));
     }
     loop {
         if agreed.plan.is_refused() {

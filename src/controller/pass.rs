@@ -52,6 +52,8 @@ pub struct Brief<'a> {
     pub past: &'a Past,
     /// Whether contents of generated files are read although their size and time say nothing changed.
     pub contents: bool,
+    /// Whether images that were built and are not of use any more matter.
+    pub built_images: bool,
 }
 
 /// Looks at the engine and plans. Writes nothing.
@@ -63,7 +65,8 @@ pub async fn look<E: Observe>(
     desired: &mut Desired,
     brief: &Brief<'_>,
 ) -> Result<(Observed, Plan), engine::Error> {
-    let request = Request::of(desired, brief.contents);
+    let request =
+        Request { built_images: brief.built_images, ..Request::of(desired, brief.contents) };
     let mut observed = engine.observe(&request).await?;
     let recorded = observed.record.as_ref().map(|record| record.suspended.clone());
     desired.suspend(&brief.goal.suspended(recorded.unwrap_or_default(), desired));
@@ -174,7 +177,15 @@ impl<'a> Brief<'a> {
     pub fn new(goal: &'a Goal, keyring: &'a Keyring, policy: &'a Policy) -> Self {
         static ALL: BTreeSet<ServiceName> = BTreeSet::new();
         static NOTHING: Past = Past(BTreeMap::new());
-        Self { goal, keyring, policy, targets: &ALL, past: &NOTHING, contents: false }
+        Self {
+            goal,
+            keyring,
+            policy,
+            targets: &ALL,
+            past: &NOTHING,
+            contents: false,
+            built_images: false,
+        }
     }
 }
 

@@ -29,6 +29,8 @@ pub struct Request {
     pub ports: BTreeSet<u16>,
     /// Whether to read the contents of files, or only their size and time (60 times faster).
     pub contents: bool,
+    /// Whether to look for images that nself built, which is a list of all images there are.
+    pub built_images: bool,
 }
 
 /// One look at an engine.
@@ -61,7 +63,7 @@ pub struct Observed {
     pub host: Host,
     /// Locks and other tools of applies to this project.
     pub tools: Vec<SeenTool>,
-    /// Images that nself built, for this project or any other.
+    /// Images that nself built, for this project or any other; none unless they were asked for.
     pub own_images: Vec<OwnImage>,
 }
 

@@ -138,13 +138,27 @@ fn create(
         return;
     }
     let started = planner.drafts.push(id, Role::Act, Op::Start(name.clone()), why, Some(made));
-    planner.drafts.push(
-        id,
-        Role::Act,
-        await_ready(name, wanted),
-        "others may need it",
-        Some(started),
-    );
+    let (role, why) = if can_be_asked(planner, wanted) {
+        (Role::Act, "others may need it")
+    } else {
+        (Role::Confirm, "it has no health check")
+    };
+    planner.drafts.push(id, role, await_ready(name, wanted), why, Some(started));
+}
+
+/// Returns whether there is something to ask a container that shows it ready, as far as is known: what an
+/// image brings along that is not there yet shows later.
+fn can_be_asked(planner: &Planner<'_>, wanted: &Container) -> bool {
+    if wanted.phase == Phase::Done || wanted.probe != Probe::Image {
+        return true;
+    }
+    let image = planner.observed.images.get(&wanted.image.to_string());
+    let is_wanted_anew =
+        planner.changes.get(&ResourceId::Image(wanted.image.to_string())).is_some();
+    let inherited = image
+        .filter(|_| !is_wanted_anew)
+        .and_then(|image| planner.observed.image_defaults.get(&image.id));
+    inherited.is_none_or(|fields| fields.0.contains_key(&Field::HealthTest.path()))
 }
 
 fn make(

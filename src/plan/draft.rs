@@ -29,6 +29,10 @@ pub(super) enum Role {
     Disturb,
     /// Starts or changes something: waits for all it depends on.
     Act,
+    /// Sees that what was started goes on running, there being nothing to ask it. Nothing of another
+    /// group waits for it: a chain of such services would be half a second slower at every link, and
+    /// none of them any readier.
+    Confirm,
 }
 
 /// The steps of a plan while it is drawn up.

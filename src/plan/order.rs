@@ -47,7 +47,10 @@ impl Planner<'_> {
                     dependency,
                     ResourceId::Image(_) | ResourceId::Network(_) | ResourceId::Volume(_)
                 );
-                let earlier: Vec<usize> = self.drafts.of(&dependency).collect();
+                let earlier = self.drafts.of(&dependency);
+                let earlier: Vec<usize> = earlier
+                    .filter(|number| self.drafts.all[*number].role != Role::Confirm)
+                    .collect();
                 let own: Vec<usize> = self.drafts.of(group).collect();
                 for number in own {
                     let waits = match self.drafts.all[number].role {
@@ -56,6 +59,8 @@ impl Planner<'_> {
                             material && !matches!(dependency, ResourceId::Volume(_))
                         }
                         Role::Disturb | Role::Act => true,
+                        // It comes after the start, which has waited.
+                        Role::Confirm => false,
                     };
                     if waits {
                         // What rests on what has no circles: `desired` sees to that.

@@ -260,6 +260,7 @@ fn request(prefix: &str) -> Request {
         project_id: prefix.to_owned(),
         prefix: prefix.to_owned(),
         images: [IMAGE.parse().unwrap()].into(),
+        built_images: true,
         ..Request::default()
     }
 }

@@ -140,7 +140,7 @@ impl Docker {
         restart: Restart,
     ) -> Result<(), Error> {
         let what = || format!("update {}", target.name());
-        if !self.info().await?.dialect.updates_in_place {
+        if !self.server.dialect.updates_in_place {
             self.inspect(target.reference(), &what()).await?;
             let why = "this engine changes nothing of a container that is there";
             return Err(self.refusal(what(), Refusal::Unsupported, why));
@@ -239,7 +239,7 @@ impl Docker {
         let found = refusal::found(self.inspection(reference).await);
         let found = found.map_err(|error| self.refused(what, &error))?;
         let info = self.info().await?;
-        Ok(found.map(|json| Object::new(info.dialect.container(json, &info.defaults))))
+        Ok(found.map(|json| Object::new(self.server.dialect.container(json, &info.defaults))))
     }
 
     /// Returns what the engine says of a container, in its own words.

@@ -42,7 +42,7 @@ impl Docker {
         let mut body = self.container_body(container, &ids, labels, anonymous)?;
         let fixed = container.networks.iter();
         let fixed = fixed.filter_map(|(network, place)| Some((network, place.ipv4.as_ref()?)));
-        let dialect = self.info().await?.dialect;
+        let dialect = self.server.dialect;
         let asked = dialect.asked(&body, fixed);
         dialect.translate(&mut body);
         body.labels.get_or_insert_default().extend(asked.map(|it| (label::ASKED.to_owned(), it)));

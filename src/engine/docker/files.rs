@@ -238,7 +238,7 @@ impl Docker {
         mount: &str,
     ) -> Result<Option<String>, bollard::errors::Error> {
         let link = format!("{mount}/{CURRENT}");
-        let shows_links = self.engine.get().is_none_or(|info| info.dialect.shows_links);
+        let shows_links = self.server.dialect.shows_links;
         if shows_links {
             let there = self.stat(container, &link).await?;
             return Ok(there.map(|stat| last_part(&stat.link_target).to_owned()));

@@ -6,6 +6,7 @@
 
 mod address;
 mod wire;
+mod server;
 mod tls;
 mod ssh;
 mod refusal;
@@ -33,17 +34,13 @@ mod host;
 mod tool;
 mod examine;
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError, RwLock},
-};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::{OnceCell, mpsc};
 
 pub use self::address::{Address, Client, InvalidAddress};
-use self::{defaults::Defaults, dialect::Dialect, wire::Wire};
+use self::{defaults::Defaults, server::Server, wire::Wire};
 use crate::{
-    desired::Fields,
     engine::{Cause, Engine, Error, Progress},
     model::Keyring,
     observed::EngineFacts,
@@ -56,11 +53,10 @@ pub struct Docker {
     api: bollard::Docker,
     wire: Arc<Wire>,
     address: String,
+    server: Server,
     keyring: Arc<RwLock<Arc<Keyring>>>,
     progress: Option<mpsc::UnboundedSender<Progress>>,
     engine: Arc<OnceCell<EngineInfo>>,
-    /// What images declare, by id. An id stands for its content, so this never grows stale.
-    declared: Arc<Mutex<BTreeMap<String, Fields>>>,
 }
 
 /// What is asked of an engine once.
@@ -68,7 +64,6 @@ pub struct Docker {
 struct EngineInfo {
     facts: EngineFacts,
     defaults: Defaults,
-    dialect: Dialect,
     machine: host::Machine,
 }
 
@@ -99,6 +94,14 @@ impl Docker {
             address: address.to_string(),
             cause: Cause(error.to_string()),
         })?;
+        let server = match wire.ping().await {
+            Ok(headers) => Server::read(&headers).ok_or_else(|| Error::Unreachable {
+                address: address.to_string(),
+                cause: Cause("what answers there is no engine".into()),
+            })?,
+            Err(error) => return Err(refusal::no_engine(&address.to_string(), &error)),
+        };
+        wire.speak(server.api.to_string());
         let wire = Arc::new(wire);
         let carrier = Arc::clone(&wire);
         let api = bollard::Docker::connect_with_custom_transport(
@@ -108,35 +111,21 @@ impl Docker {
             },
             Some("http://docker"),
             PATIENCE,
-            bollard::API_DEFAULT_VERSION,
+            &server.api,
         );
-        let unreachable = |error: &bollard::errors::Error| Error::Unreachable {
+        let api = api.map_err(|error| Error::Unreachable {
             address: address.to_string(),
             cause: Cause(error.to_string()),
-        };
-        let api = api.map_err(|error| unreachable(&error))?;
-        let mut docker = Self {
+        })?;
+        Ok(Self {
             api,
             wire,
             address: address.to_string(),
+            server,
             keyring: Arc::new(RwLock::new(Arc::new(keyring))),
             progress: None,
             engine: Arc::default(),
-            declared: Arc::default(),
-        };
-        let agreed = docker.api.clone().negotiate_version().await;
-        docker.api = agreed.map_err(|error| match docker.refused("say its version", &error) {
-            Error::Refused { cause, .. } => {
-                // So says Go's server, as the engines' is.
-                let is_tls = cause.0.contains("HTTP request to an HTTPS server");
-                let cause =
-                    if is_tls { Cause(format!("{cause}: {}", wire::MAYBE_TLS)) } else { cause };
-                Error::Unreachable { address: docker.address.clone(), cause }
-            }
-            other => other,
-        })?;
-        docker.wire.speak(docker.api.client_version().to_string());
-        Ok(docker)
+        })
     }
 
     /// Returns the same connection, telling the progress of builds and pulls.

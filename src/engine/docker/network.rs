@@ -41,7 +41,7 @@ impl Docker {
             return Err(self.refusal(what(), Refusal::NameTaken, why));
         }
         let mut labels: BTreeMap<String, String> = labels.clone();
-        let asked = self.info().await?.dialect.asked_of_network(network);
+        let asked = self.server.dialect.asked_of_network(network);
         labels.extend(asked.map(|asked| (label::ASKED.to_owned(), asked)));
         let request = NetworkCreateRequest {
             name: name.clone(),
@@ -95,7 +95,7 @@ impl Docker {
         let mut there = self.inspect(target.reference(), &what()).await?;
         let container = there.text("Id").unwrap_or_default();
         let mut config = there.object("Config");
-        let dialect = self.info().await?.dialect;
+        let dialect = self.server.dialect;
         if let Some(address) = &attachment.ipv4
             && !dialect.tells_address(&config.map("Labels"), network, address)
         {

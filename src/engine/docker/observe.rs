@@ -1,20 +1,24 @@
 //! One look: what exists, in the texts that are compared.
 //!
-//! Four lists, then one inspection a container that matters, all in flight together. Everything is
+//! Three lists, then one inspection a container that matters, all in flight together. Everything is
 //! found by its exact name in a list, never by asking for a name, which the engine would also take for
 //! the beginning of an id.
+
+mod pictures;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use bollard::{
     models::{
-        ContainerSummary, ImageSummary, Network as ApiNetwork, SystemInfoCgroupVersionEnum,
-        Volume as ApiVolume,
+        ContainerSummary, Network as ApiNetwork, SystemInfoCgroupVersionEnum, Volume as ApiVolume,
     },
-    query_parameters::{ListImagesOptions, ListVolumesOptions},
+    query_parameters::ListVolumesOptions,
 };
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use serde_json::Value as Json;
 
+use self::pictures::Pictures;
+pub(super) use self::pictures::familiar;
 use super::{
     Docker, EngineInfo,
     decode::{self, Around},
@@ -28,15 +32,13 @@ use crate::{
     engine::{Error, Observe},
     model::ResourceId,
     observed::{
-        EngineFacts, LiveFields, Observed, PortHolder, PortUser, Record, Request, SeenContainer,
-        SeenImage, SeenNetwork, SeenVolume, label,
+        EngineFacts, LiveFields, Observed, PortHolder, PortUser, Record, Request, SeenNetwork,
+        SeenVolume, label,
     },
 };
 
 /// Inspections in flight; more make a look no faster, since the engine takes locks.
 pub(super) const AT_ONCE: usize = 12;
-/// What Podman calls itself.
-const PODMAN: &str = "Podman Engine";
 
 impl Observe for Docker {
     async fn observe(&self, request: &Request) -> Result<Observed, Error> {
@@ -49,30 +51,18 @@ impl Docker {
     async fn look_at(&self, request: &Request) -> Result<Observed, Error> {
         let refused =
             |what: &'static str| move |error: bollard::errors::Error| self.refused(what, &error);
-        let (containers, networks, volumes, images, info) = tokio::try_join!(
-            self.containers("all=true", "list containers"),
+        let (here, networks, built, info) = tokio::try_join!(
+            self.look_around(request),
             async { self.api.list_networks(None).await.map_err(refused("list networks")) },
-            async {
-                let volumes = self.api.list_volumes(None::<ListVolumesOptions>).await;
-                volumes.map_err(refused("list volumes"))
-            },
-            async {
-                let images = self.api.list_images(None::<ListImagesOptions>).await;
-                images.map_err(refused("list images"))
-            },
+            self.built_images(request.built_images),
             self.info(),
         )?;
-        let volumes = volumes.volumes.unwrap_or_default();
+        let Surroundings { request, containers, volumes, memory, inspections, mut pictures } = here;
+        let request = &request;
         let names: BTreeMap<String, String> = networks
             .iter()
             .filter_map(|network| Some((network.id.clone()?, network.name.clone()?)))
             .collect();
-        let ours = volumes.iter().filter(|volume| {
-            let labels = sorted_map(&volume.labels);
-            decode::owner(&labels, &request.project_id, request.instance.as_ref()).is_ours()
-        });
-        let memory = record::latest(ours);
-        let request = &request.with_adopted(memory.as_ref().map(|memory| &memory.record));
         let lesson = memory.as_ref().and_then(|memory| memory.lesson.as_deref());
         let defaults = info.defaults.learning(lesson.unwrap_or_default());
         let around = Around {
@@ -82,13 +72,11 @@ impl Docker {
             instance: request.instance.as_ref(),
         };
 
-        let record = memory.as_ref().map(|memory| &memory.record);
-        let mut seen = self.inspect_all(&containers, request, &around, record).await?;
+        let documents = inspections.into_iter();
+        let documents = documents.map(|json| self.server.dialect.container(json, &defaults));
+        let mut seen: Vec<_> = documents.map(|json| decode::container(json, &around)).collect();
         seen.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
-        let image_ids = seen.iter().map(|container| container.image_id.clone());
-        let found_images = wanted_images(&images, request);
-        let image_ids = image_ids.chain(found_images.values().map(|image| image.id.clone()));
-        let image_defaults = self.image_defaults(image_ids.collect(), &images, &defaults).await?;
+        let image_defaults = pictures.defaults(&seen, &defaults);
         for container in &mut seen {
             if !image_defaults.contains_key(&container.image_id) {
                 defaults.strip(&mut container.fields);
@@ -112,7 +100,7 @@ impl Docker {
             at: now(),
             engine: info.facts.clone(),
             networks: seen_networks(&networks, &containers, request, &around),
-            images: found_images,
+            images: pictures.wanted,
             image_defaults,
             files: files?,
             inner,
@@ -121,7 +109,7 @@ impl Docker {
             host,
             tools: tool::tools(&containers, request, &seen_volumes),
             volumes: seen_volumes,
-            own_images: tool::own_images(&images, &containers),
+            own_images: tool::own_images(&built, &containers),
             containers: seen,
         };
         observed.recognise();
@@ -132,16 +120,12 @@ impl Docker {
 impl Docker {
     pub(super) async fn info(&self) -> Result<EngineInfo, Error> {
         let ask = || async {
-            let (info, version) = tokio::try_join!(self.api.info(), self.api.version())
-                .map_err(|error| self.refused("describe itself", &error))?;
-            let components = version.components.unwrap_or_default();
-            let podman = components.iter().any(|component| component.name == PODMAN);
-            let version = version.version.unwrap_or_default();
-            let short: Vec<&str> = version.splitn(3, '.').take(2).collect();
-            let dialect = if podman { dialect::PODMAN } else { dialect::DOCKER };
-            let machine = Machine::of(&self.address, &info, podman).await;
+            let info = self.api.info().await;
+            let info = info.map_err(|error| self.refused("describe itself", &error))?;
+            let dialect = self.server.dialect;
+            let machine = Machine::of(&self.address, &info, dialect == dialect::PODMAN).await;
             let facts = EngineFacts {
-                name: format!("{} {}", dialect.name, short.join(".")),
+                name: self.server.name(),
                 api: self.api.client_version().to_string(),
                 address: self.address.clone(),
                 id: info.id.unwrap_or_default(),
@@ -167,7 +151,7 @@ impl Docker {
                 ipc: dialect.ipc,
                 learned: Fields::default(),
             };
-            Ok(EngineInfo { facts, defaults, dialect, machine })
+            Ok(EngineInfo { facts, defaults, machine })
         };
         self.engine.get_or_try_init(ask).await.cloned()
     }
@@ -178,86 +162,74 @@ impl Docker {
         query: &str,
         what: &str,
     ) -> Result<Vec<ContainerSummary>, Error> {
-        let info = self.info().await?;
         let listed = self.wire.json(&format!("/containers/json?{query}")).await;
         let listed = listed.map_err(|error| self.refused(what, &error))?;
-        let listed = serde_json::from_value(info.dialect.containers(listed));
+        let listed = serde_json::from_value(self.server.dialect.containers(listed));
         listed.map_err(|error| self.refused(what, &error.into()))
     }
 
-    async fn inspect_all(
-        &self,
-        all: &[ContainerSummary],
-        request: &Request,
-        around: &Around<'_>,
-        record: Option<&Record>,
-    ) -> Result<Vec<SeenContainer>, Error> {
-        let wanted = all.iter().filter(|container| {
-            let labels = sorted_map(container.labels.iter().flatten());
-            // Helpers and locks are tools of an apply, not resources.
-            !labels.contains_key(label::HELPER)
-                && (decode::owner(&labels, around.project, around.instance).is_ours()
-                    || Request::is_adopted(record, container.id.as_deref().unwrap_or_default())
-                    || names_of(container).any(|name| {
-                        request.names.contains(&ResourceId::Container(name.to_owned()))
-                    }))
+    /// Looks at what does not need to be understood to know what else to look at.
+    async fn look_around(&self, request: &Request) -> Result<Surroundings, Error> {
+        let (containers, volumes, mut pictures) = tokio::try_join!(
+            self.containers("all=true", "list containers"),
+            async {
+                let volumes = self.api.list_volumes(None::<ListVolumesOptions>).await;
+                volumes.map_err(|error| self.refused("list volumes", &error))
+            },
+            self.wanted_images(request),
+        )?;
+        let volumes = volumes.volumes.unwrap_or_default();
+        let ours = volumes.iter().filter(|volume| {
+            let labels = sorted_map(&volume.labels);
+            decode::owner(&labels, &request.project_id, request.instance.as_ref()).is_ours()
         });
-        let ids: Vec<&str> = wanted.filter_map(|container| container.id.as_deref()).collect();
+        let memory = record::latest(ours);
+        let record = memory.as_ref().map(|memory| &memory.record);
+        let request = request.with_adopted(record);
+        let matter: Vec<_> =
+            containers.iter().filter(|container| matters(container, &request, record)).collect();
+        let (inspections, ()) =
+            tokio::try_join!(self.inspect_all(&matter), self.images_of(&matter, &mut pictures),)?;
+        Ok(Surroundings { request, containers, volumes, memory, inspections, pictures })
+    }
+
+    /// Returns what the engine says of each container. One that went since the list was made is not there.
+    async fn inspect_all(&self, all: &[&ContainerSummary]) -> Result<Vec<Json>, Error> {
+        let ids = all.iter().filter_map(|container| container.id.as_deref());
         // Collected, since a closure that borrows cannot be held across the waiting.
-        let inspections = ids.into_iter().map(async |id| {
-            let document = refusal::found(self.inspection(id).await);
-            document.map_err(|error| self.refused("inspect a container", &error))
-        });
-        // One that went since the list was made is not there.
-        let inspections: Vec<_> = inspections.collect();
+        let inspections: Vec<_> = ids
+            .map(async |id| {
+                let document = refusal::found(self.inspection(id).await);
+                document.map_err(|error| self.refused("inspect a container", &error))
+            })
+            .collect();
         let found: Vec<_> =
             stream::iter(inspections).buffer_unordered(AT_ONCE).try_collect().await?;
-        let info = self.info().await?;
-        let found = found.into_iter().flatten();
-        let found = found.map(|json| info.dialect.container(json, around.defaults));
-        Ok(found.map(|json| decode::container(json, around)).collect())
+        Ok(found.into_iter().flatten().collect())
     }
+}
 
-    async fn image_defaults(
-        &self,
-        ids: BTreeSet<String>,
-        images: &[ImageSummary],
-        defaults: &Defaults,
-    ) -> Result<BTreeMap<String, Fields>, Error> {
-        let dialect = self.info().await?.dialect;
-        let listed: BTreeSet<&str> = images.iter().map(|image| image.id.as_str()).collect();
-        let looks = stream::iter(ids).map(async |id| {
-            let known = self.declared(&id, None).filter(|_| listed.contains(id.as_str()));
-            if let Some(fields) = known {
-                return Ok(Some((id, fields)));
-            }
-            let document =
-                refusal::found(self.wire.json(&format!("{}/{id}/json", dialect.images)).await);
-            let document = document.map_err(|error| self.refused("inspect an image", &error))?;
-            let fields = document.map(|json| decode::image_fields(dialect.image(json)));
-            Ok(fields.and_then(|fields| {
-                let fields = self.declared(&id, Some(fields))?;
-                Some((id, fields))
-            }))
-        });
-        let found: Vec<Option<(String, Fields)>> =
-            looks.buffer_unordered(AT_ONCE).try_collect().await?;
-        let joined = found.into_iter().flatten().map(|(id, declared)| {
-            let mut all = defaults.fields();
-            all.0.extend(declared.0);
-            (id, all)
-        });
-        Ok(joined.collect())
-    }
+/// What a look begins with.
+struct Surroundings {
+    /// The question, with what the record adds to it.
+    request: Request,
+    containers: Vec<ContainerSummary>,
+    volumes: Vec<ApiVolume>,
+    memory: Option<record::Memory>,
+    /// The containers that matter, in the engine's words.
+    inspections: Vec<Json>,
+    pictures: Pictures,
+}
 
-    /// Remembers what an image declares, or recalls it.
-    fn declared(&self, id: &str, fields: Option<Fields>) -> Option<Fields> {
-        let mut memory = self.declared.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some(fields) = fields {
-            memory.insert(id.to_owned(), fields);
-        }
-        memory.get(id).cloned()
-    }
+/// Returns whether a container is looked at closely.
+fn matters(container: &ContainerSummary, request: &Request, record: Option<&Record>) -> bool {
+    let labels = sorted_map(container.labels.iter().flatten());
+    // Helpers and locks are tools of an apply, not resources.
+    !labels.contains_key(label::HELPER)
+        && (decode::owner(&labels, &request.project_id, request.instance.as_ref()).is_ours()
+            || Request::is_adopted(record, container.id.as_deref().unwrap_or_default())
+            || names_of(container)
+                .any(|name| request.names.contains(&ResourceId::Container(name.to_owned()))))
 }
 
 fn seen_networks(
@@ -373,25 +345,6 @@ fn seen_volumes(all: &[ApiVolume], request: &Request, around: &Around<'_>) -> Ve
     seen
 }
 
-fn wanted_images(all: &[ImageSummary], request: &Request) -> BTreeMap<String, SeenImage> {
-    let mut found = BTreeMap::new();
-    for image in all {
-        let names: BTreeSet<&str> =
-            image.repo_tags.iter().chain(&image.repo_digests).map(|name| familiar(name)).collect();
-        for wanted in request.images.iter().map(ToString::to_string) {
-            if names.contains(familiar(&wanted)) {
-                let seen = SeenImage {
-                    id: image.id.clone(),
-                    built_from: image.labels.get(label::BUILT_FROM).cloned(),
-                    size: image.size.try_into().unwrap_or_default(),
-                };
-                found.insert(wanted, seen);
-            }
-        }
-    }
-    found
-}
-
 fn foreign_ports(all: &[ContainerSummary], around: &Around<'_>) -> Vec<PortHolder> {
     let mut holders = BTreeSet::new();
     for container in all {
@@ -430,14 +383,6 @@ fn volume_owner(volume: &ApiVolume, around: &Around<'_>) -> crate::observed::Own
 pub(super) fn names_of(container: &ContainerSummary) -> impl Iterator<Item = &str> {
     let names = container.names.iter().flatten();
     names.map(|name| name.trim_start_matches('/')).filter(|name| !name.contains('/'))
-}
-
-/// The engine lists images of the default registry without saying so.
-pub(super) fn familiar(name: &str) -> &str {
-    // So Podman calls what comes from nowhere.
-    let name = name.strip_prefix("localhost/").unwrap_or(name);
-    let name = name.strip_prefix("docker.io/").unwrap_or(name);
-    name.strip_prefix("library/").unwrap_or(name)
 }
 
 fn sorted_map<'a>(

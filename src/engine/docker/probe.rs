@@ -99,6 +99,8 @@ impl Docker {
                 if since.elapsed() >= STEADY || Instant::now() >= deadline {
                     return Ok(());
                 }
+                // There is nothing to see before that.
+                wait = STEADY.saturating_sub(since.elapsed()).max(FIRST_PAUSE);
             }
             if Instant::now() >= deadline
                 && let Answer::NotYet(last) = answer
@@ -133,7 +135,7 @@ impl Docker {
         let restarts = root.number("RestartCount").unwrap_or_default();
         let mut state = decode::state(&mut status);
         if let State::Exited { code, .. } = state
-            && self.info().await?.dialect.between_starts == dialect::EXITED
+            && self.server.dialect.between_starts == dialect::EXITED
             && goes_on(&mut policy, code, restarts)
         {
             state = State::Restarting { code };

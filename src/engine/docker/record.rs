@@ -54,7 +54,7 @@ impl Docker {
     /// Learns what the engine was set to give to every container from the one that is there during every
     /// apply and for which nothing was asked: the lock. A look may not make one.
     async fn lesson(&self, prefix: &str, what: &str) -> Result<Option<String>, Error> {
-        if !self.info().await?.dialect.repeats {
+        if !self.server.dialect.repeats {
             // Containers are read by what was asked of them, not by what the engine made of it.
             return Ok(None);
         }

@@ -4,19 +4,14 @@ use std::io;
 
 use bollard::errors::Error as Api;
 
-use super::Docker;
+use super::{Docker, wire};
 use crate::engine::{Cause, Error, Refusal};
 
 impl Docker {
     /// Returns the error of a failed call; `what` is a verb phrase such as `start shop-api`.
     pub(super) fn refused(&self, what: impl Into<String>, error: &Api) -> Error {
-        let address = self.address.clone();
-        if let Some(kind) = transport(error) {
-            let cause = Cause(chain(error));
-            return match kind {
-                io::ErrorKind::PermissionDenied => Error::NotPermitted { address, cause },
-                _ => Error::Unreachable { address, cause },
-            };
+        if let Some(error) = unreached(&self.address, error) {
+            return error;
         }
         let words = match error {
             Api::DockerResponseServerError { message, .. } => message.trim().to_owned(),
@@ -37,6 +32,34 @@ impl Docker {
     ) -> Error {
         Error::Refused { what: what.into(), cause: Cause(self.keyring().scrub(&why.into())), kind }
     }
+}
+
+/// Returns why an engine could not be asked; `None` when it answered.
+fn unreached(address: &str, error: &Api) -> Option<Error> {
+    let (address, cause) = (address.to_owned(), Cause(chain(error)));
+    Some(match transport(error)? {
+        io::ErrorKind::PermissionDenied => Error::NotPermitted { address, cause },
+        _ => Error::Unreachable { address, cause },
+    })
+}
+
+/// Returns why what answers at an address did not answer as an engine does.
+pub(super) fn no_engine(address: &str, error: &Api) -> Error {
+    let address = address.to_owned();
+    let words = match error {
+        _ if let Some(error) = unreached(&address, error) => return error,
+        // So says Go's server, as the engines' is.
+        Api::DockerResponseServerError { message, .. }
+            if message.contains("HTTP request to an HTTPS server") =>
+        {
+            format!("{}: {}", message.trim(), wire::MAYBE_TLS)
+        }
+        Api::DockerResponseServerError { message, .. } if !message.is_empty() => {
+            message.trim().to_owned()
+        }
+        other => chain(other),
+    };
+    Error::Unreachable { address, cause: Cause(words) }
 }
 
 /// Returns the HTTP status of a refusal.

@@ -14,13 +14,16 @@ use std::{
 use futures_util::Stream;
 use http_body_util::{BodyExt as _, Either, Full, StreamBody};
 use hyper::{
-    Request, Response, StatusCode, Uri,
+    HeaderMap, Request, Response, StatusCode, Uri,
     body::{Bytes, Frame, Incoming},
     client::conn::http1::{self, SendRequest},
     header::{HOST, HeaderValue},
 };
 use hyper_util::rt::TokioIo;
-use tokio::net::{TcpStream, UnixStream};
+use tokio::{
+    net::{TcpStream, UnixStream},
+    time::Instant,
+};
 
 use super::{
     address::{Address, Host, Way},
@@ -86,6 +89,21 @@ impl Wire {
     /// Sends a request over a kept connection, or a new one.
     pub(super) async fn send(&self, mut request: Request<Body>) -> io::Result<Response<Incoming>> {
         self.address_engine(&mut request)?;
+        // Without its query, where arguments of builds stand.
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let begin = Instant::now();
+        let answer = self.exchange(request).await;
+        let ms = begin.elapsed().as_secs_f64() * 1e3;
+        match &answer {
+            Ok(answer) => {
+                tracing::debug!("{method} {path}: {} after {ms:.1} ms", answer.status().as_u16());
+            }
+            Err(error) => tracing::debug!("{method} {path}: {error} after {ms:.1} ms"),
+        }
+        answer
+    }
+
+    async fn exchange(&self, mut request: Request<Body>) -> io::Result<Response<Incoming>> {
         loop {
             let kept = self.take();
             let is_kept = kept.is_some();
@@ -119,12 +137,24 @@ impl Wire {
         &self,
         path: &str,
     ) -> Result<serde_json::Value, bollard::errors::Error> {
+        let (_, bytes) = self.get(path).await?;
+        Ok(serde_json::from_slice(&bytes)?)
+    }
+
+    /// Returns the headers of the shortest answer there is.
+    pub(super) async fn ping(&self) -> Result<HeaderMap, bollard::errors::Error> {
+        let (headers, _) = self.get("/_ping").await?;
+        Ok(headers)
+    }
+
+    async fn get(&self, path: &str) -> Result<(HeaderMap, Bytes), bollard::errors::Error> {
         let request = Request::get(path).body(bollard::body_full(Bytes::new()))?;
         let response = self.send(request).await?;
-        let status = response.status();
-        let bytes = response.into_body().collect().await?.to_bytes();
+        let (head, body) = response.into_parts();
+        let status = head.status;
+        let bytes = body.collect().await?.to_bytes();
         if status == StatusCode::OK {
-            return Ok(serde_json::from_slice(&bytes)?);
+            return Ok((head.headers, bytes));
         }
         let answer: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
         let message = answer["message"].as_str().unwrap_or_default().to_owned();

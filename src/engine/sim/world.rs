@@ -163,7 +163,7 @@ impl World {
             ports: self.programs.clone(),
             host: self.host.clone(),
             tools: self.tools.get(&request.prefix).cloned().unwrap_or_default(),
-            own_images: self.own_images(),
+            own_images: if request.built_images { self.own_images() } else { Vec::new() },
             ..Observed::default()
         };
         for container in self.containers.values() {
@@ -217,6 +217,9 @@ impl World {
         for image in &request.images {
             if let Some(seen) = self.images.get(&image.to_string()) {
                 observed.images.insert(image.to_string(), seen.clone());
+                if let Some(defaults) = self.image_defaults.get(&seen.id) {
+                    observed.image_defaults.insert(seen.id.clone(), defaults.clone());
+                }
             }
         }
         for files in &request.files {

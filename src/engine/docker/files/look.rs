@@ -55,7 +55,7 @@ impl Docker {
             files: found.into_iter().flatten().collect(),
         };
         // Podman gives everything it hands out to root.
-        let tells_owners = self.engine.get().is_none_or(|info| info.dialect.repeats);
+        let tells_owners = self.server.dialect.repeats;
         if contents && !set.files.is_empty() {
             let all = self.read_folder(container, &format!("{mount}/{digest}")).await?;
             for (path, read) in all {
