@@ -12,9 +12,10 @@ from pathlib import Path
 
 from . import results, rows
 from .engine import Engine
-from .measure import in_words
+from .measure import Failed, in_words
 from .rows import Bench, Build, Row
 from .table import Figure, Line, Unit
+from .tools import Tool
 from .tools.compose import Compose
 from .tools.nself import Nself
 from .tools.terraform import Terraform
@@ -32,8 +33,8 @@ def main() -> int:
     begin = time.monotonic() - given.before
     run = results.Run(Engine(), given.root, given.command)
     run.know("nself", Nself(given.nself, Path()).version())
-    run.know("compose", Compose(given.compose, Path()).version())
-    run.know("terraform", Terraform(given.terraform, Path()).version() if given.terraform else given.no_terraform)
+    run.know("compose", _version(Compose(given.compose, Path())))
+    run.know("terraform", _version(Terraform(given.terraform, Path())) if given.terraform else given.no_terraform)
     lines: list[Line] = []
     broken = False
     for row in every:
@@ -46,6 +47,13 @@ def main() -> int:
     print(f"\n{text}", flush=True)
     run.keep(lines, text, publish=not given.trial and not given.rows and not broken)
     return 1 if broken else 0
+
+
+def _version(rival: Tool) -> str:
+    try:
+        return rival.version()
+    except Failed as error:
+        return in_words(error)
 
 
 def _measure(row: Row, given: argparse.Namespace, wanted: frozenset[int]) -> tuple[list[Line], bool]:

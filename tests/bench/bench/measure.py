@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import statistics
 import subprocess
 import tempfile
@@ -115,9 +116,13 @@ def interleaved(repetitions: int, contenders: Mapping[str, Callable[[], T]],
 
 
 def in_words(error: BaseException) -> str:
-    """A failure in one line."""
-    told = " ".join(str(error).split())
-    return f"failed: {told if len(told) <= 200 else '… ' + told[-200:]}"
+    """A failure in one line, short enough for a cell: what the program calls its error, or the last that it said."""
+    lines = [" ".join(line.strip(" │╷╵").split()) for line in str(error).splitlines()]
+    said = [line for line in lines if line] or [type(error).__name__]
+    named = [line for line in said if re.match(r"error\b", line, re.IGNORECASE)]
+    told = (named or said[-1:])[0]
+    told = re.sub(r"^error:? *", "", told, flags=re.IGNORECASE)
+    return f"failed: {told if len(told) <= 80 else told[:79] + '…'}"
 
 
 def seconds(runs: Sequence[Ran]) -> Samples:

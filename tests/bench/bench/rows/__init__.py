@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterator
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..engine import Engine
-from ..table import Line
+from ..measure import Failed, in_words
+from ..table import Figure, Line
 from ..tools import Tool
 from ..tools.compose import Compose
 from ..tools.nself import Nself
@@ -47,6 +49,24 @@ class Bench:
     def tools(self) -> list[Tool]:
         """Everybody who can be had, nself first."""
         return [self.nself, self.compose, *([self.terraform] if self.terraform else [])]
+
+    def prepared(self, prepare: Callable[[Tool], object],
+                 tools: Sequence[Tool] | None = None) -> tuple[list[Tool], dict[str, Figure]]:
+        """Prepares everybody, or `tools`. Returns those who came through, and in words why the others have no figures.
+
+        A failure of nself is raised.
+        """
+        able: list[Tool] = []
+        words = {name: Figure(words=why) for name, why in self.missing.items()}
+        for tool in self.tools() if tools is None else tools:
+            try:
+                prepare(tool)
+                able.append(tool)
+            except (Failed, subprocess.TimeoutExpired) as error:
+                if tool is self.nself:
+                    raise
+                words[tool.name] = Figure(words=in_words(error))
+        return able, words
 
     def say(self, text: str) -> None:
         """Tells whoever waits what is going on."""

@@ -6,11 +6,11 @@ import shutil
 from collections.abc import Callable, Iterator
 
 from . import Bench
-from ..measure import Failed, Ran, in_words, interleaved, peaks, seconds
+from ..measure import Ran, interleaved, peaks, seconds
 from ..project import Project, layered
 from ..table import Budget, Figure, Line, Unit
 from ..tools import Tool
-from ..tools.floor import Floor
+from ..tools.floor import WORKERS, Floor
 
 NUMBER = 3
 TITLE = "cold up, five levels that wait for each other's start"
@@ -32,7 +32,7 @@ def run(bench: Bench) -> Iterator[Line]:
 
 
 def _lines(bench: Bench, project: Project, count: int) -> Iterator[Line]:
-    floor = Floor(bench.engine)
+    floor = Floor(bench.engine, (4,) if bench.trial else WORKERS)
     own = bench.nself.own(project)
     _up(bench, bench.nself, project)
     recipe = floor.recipe(project, own)
@@ -45,19 +45,13 @@ def _lines(bench: Bench, project: Project, count: int) -> Iterator[Line]:
     workers, note = floor.best(up_floor)
     bench.engine.clear(recipe.project)
 
-    figures = {name: Figure(words=why) for name, why in bench.missing.items()}
-    turns: dict[str, Callable[[], Ran]] = {"nself": lambda: _cold(bench, bench.nself, project)}
-    for tool in bench.tools()[1:]:
-        if tool is bench.terraform and count > FEW:
-            figures[tool.name] = Figure(words="left out: too slow")
-            continue
-        try:
-            # Once before it counts, as nself and the floor had it too.
-            _cold(bench, tool, project)
-        except Failed as error:
-            figures[tool.name] = Figure(words=in_words(error))
-            continue
-        turns[tool.name] = lambda tool=tool: _cold(bench, tool, project)  # type: ignore[misc]
+    # Once before it counts, as the floor had it too.
+    asked = [tool for tool in bench.tools() if tool is not bench.terraform or count <= FEW]
+    able, figures = bench.prepared(lambda tool: _cold(bench, tool, project), asked)
+    if bench.terraform and bench.terraform not in asked:
+        figures[bench.terraform.name] = Figure(words="left out, too slow")
+    turns: dict[str, Callable[[], Ran]] = {
+        tool.name: lambda tool=tool: _cold(bench, tool, project) for tool in able}  # type: ignore[misc]
 
     def floor_turn() -> Ran:
         ran = up_floor(workers)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from . import Bench
-from ..measure import Failed, Ran, Turns, in_words, interleaved, peaks, seconds
+from ..measure import Ran, Turns, interleaved, peaks, seconds
 from ..project import Project, layered
 from ..table import Budget, Figure, Line, Unit
-from ..tools.floor import Floor
+from ..tools import Tool
+from ..tools.floor import WORKERS, Floor
 
 PLAN, APPLY = 1, 2
 TITLES = {PLAN: "plan with full inspection, nothing to do", APPLY: "no-op apply"}
@@ -34,30 +35,29 @@ def run(bench: Bench) -> Iterator[Line]:
 
 
 def _lines(bench: Bench, project: Project, count: int) -> Iterator[Line]:
-    floor = Floor(bench.engine)
+    floor = Floor(bench.engine, (4,) if bench.trial else WORKERS)
+
+    def prepare(tool: Tool) -> None:
+        tool.write(project)
+        tool.up(project)
+
+    able, figures = bench.prepared(prepare, [bench.nself] if count >= ALONE else None)
+    if count >= ALONE:
+        figures |= {tool.name: Figure(words="left out, too slow to bring up") for tool in bench.tools()[1:]}
     turns: dict[str, Callable[[], Ran]] = {}
-    figures: dict[str, Figure] = {name: Figure(words=why) for name, why in bench.missing.items()}
-    for tool in bench.tools():
-        if count >= ALONE and tool is not bench.nself:
-            figures[tool.name] = Figure(words="left out: it takes too long to bring up")
-            continue
-        try:
-            tool.write(project)
-            tool.up(project)
-        except Failed as error:
-            if tool is bench.nself:
-                raise
-            figures[tool.name] = Figure(words=in_words(error))
-            continue
+    for tool in able:
         if PLAN in bench.wanted:
             turns[f"{tool.name} plan"] = lambda tool=tool: tool.plan(project)  # type: ignore[misc]
         if count < ALONE:
             turns[f"{tool.name} apply"] = lambda tool=tool: tool.up(project)  # type: ignore[misc]
     own = bench.nself.own(project)
+    told: list[str] = []
     workers, note = floor.best(lambda workers: min(
         (floor.look(own, workers) for _ in range(3)), key=lambda ran: ran.seconds))
     turns["floor"] = lambda: floor.look(own, workers)
     slow = {name: FEW_TURNS for name in turns if name.startswith("terraform") and count >= MANY}
+    if count < MANY:
+        told = [f"{tool.name} finds something to do each time" for tool in able if tool.differs(project)]
     bench.say(f"{count} containers each are up; taking turns")
     runs = interleaved(bench.repetitions, turns, slow)
 
@@ -74,7 +74,7 @@ def _lines(bench: Bench, project: Project, count: int) -> Iterator[Line]:
         plans["floor"] = _times(runs["floor"])
         line = Line(PLAN, f"plan, {count} containers", Unit.SECONDS, plans)
         budget = _plan_budget(line, count)
-        yield Line(PLAN, line.what, line.unit, plans, budget, [note], headline=count == MANY)
+        yield Line(PLAN, line.what, line.unit, plans, budget, [note, *told], headline=count == MANY)
         memory = of("plan", {**everybody, "compose": "compose dry run"}, _peaks)
         yield Line(PLAN, f"its peak memory, {count} containers", Unit.BYTES, memory)
     if APPLY in bench.wanted and count < ALONE:

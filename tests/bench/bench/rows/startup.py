@@ -14,11 +14,9 @@ TITLE = "start-up, size and build of the program"
 
 
 def run(bench: Bench) -> Iterator[Line]:
-    missing = {name: Figure(words=why) for name, why in bench.missing.items()}
-    terraform = bench.terraform
     project = layered("startup", 2 if bench.trial else 25, 2 if bench.trial else 5)
-    for tool in bench.tools():
-        tool.write(project)
+    able, missing = bench.prepared(lambda tool: tool.write(project))
+    terraform = bench.terraform if bench.terraform in able else None
 
     versions: dict[str, Callable[[], Ran]] = {
         "nself": lambda: measured([bench.nself.program, "--version"]).ensure(),
@@ -44,7 +42,7 @@ def run(bench: Bench) -> Iterator[Line]:
     yield Line(NUMBER, "peak memory of that check", Unit.BYTES,
                {name: Figure(peaks(of)) for name, of in runs.items()} | missing)
 
-    sizes = {tool.name: tool.program.resolve().stat().st_size for tool in bench.tools()}
+    sizes = {tool.name: tool.program.resolve().stat().st_size for tool in able}
     size_notes = ["that of Terraform is with its provider"] if terraform else []
     if terraform:
         sizes["terraform"] += sum(one.stat().st_size for one in terraform.program.parent.rglob(

@@ -79,8 +79,9 @@ class Floor:
 
     name = "floor"
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, workers: tuple[int, ...] = WORKERS) -> None:
         self.engine = engine
+        self.workers = workers
 
     def recipe(self, project: Project, made_by_nself: str) -> Recipe:
         """Reads off the containers of a project of nself what they were made with."""
@@ -130,7 +131,7 @@ class Floor:
 
     def best(self, tries: Callable[[int], Ran]) -> tuple[int, str]:
         """How many calls at once are fastest, and what was tried, in words."""
-        took = {workers: tries(workers).seconds for workers in WORKERS}
+        took = {workers: tries(workers).seconds for workers in self.workers}
         told = ", ".join(f"{workers}: {Unit.SECONDS.show(seconds)}" for workers, seconds in took.items())
         workers = min(took, key=lambda one: took[one])
         return workers, f"the floor makes {workers} calls at once, the best of those tried ({told})"
