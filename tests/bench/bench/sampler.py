@@ -15,7 +15,7 @@ import time
 # Seconds between two requests to one service.
 PERIOD = 0.02
 # A service that says nothing for so long is away.
-PATIENCE = 0.25
+PATIENCE = 1.0
 REQUEST = b"GET / HTTP/1.1\r\nHost: bench\r\n\r\n"
 
 
