@@ -4,39 +4,94 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import sys
 import tempfile
+import time
+import traceback
 from pathlib import Path
 
-from . import rows
-from .rows import Bench
-from .table import Line
+from . import results, rows
+from .engine import Engine
+from .measure import in_words
+from .rows import Bench, Build, Row
+from .table import Figure, Line, Unit
 from .tools.compose import Compose
 from .tools.nself import Nself
+from .tools.terraform import Terraform
 
 REPETITIONS = 10
 
 
-def main() -> None:
+def main() -> int:
+    given = _arguments()
+    every = rows.every()
+    wanted = frozenset(given.rows or (number for row in every for number in row.titles))
+    if unknown := wanted - {number for row in every for number in row.titles}:
+        print(f"error: there is no row {', '.join(map(str, sorted(unknown)))}", file=sys.stderr)
+        return 64
+    begin = time.monotonic() - given.before
+    run = results.Run(Engine(), given.root, given.command)
+    run.know("nself", Nself(given.nself, Path()).version())
+    run.know("compose", Compose(given.compose, Path()).version())
+    run.know("terraform", Terraform(given.terraform, Path()).version() if given.terraform else given.no_terraform)
+    lines: list[Line] = []
+    broken = False
+    for row in every:
+        if not wanted.isdisjoint(row.titles):
+            own, failed = _measure(row, given, wanted)
+            lines += own
+            broken |= failed
+    run.finish(time.monotonic() - begin, {number: title for row in every for number, title in row.titles.items()})
+    text = run.text(lines)
+    print(f"\n{text}", flush=True)
+    run.keep(lines, text, publish=not given.trial and not given.rows and not broken)
+    return 1 if broken else 0
+
+
+def _measure(row: Row, given: argparse.Namespace, wanted: frozenset[int]) -> tuple[list[Line], bool]:
+    """Returns the lines of one row, and whether it came to an end before its time."""
+    for number, title in row.titles.items():
+        if number in wanted:
+            print(f"{number}. {title}", flush=True)
+    scratch = Path(tempfile.mkdtemp(prefix="nself-bench-"))
+    bench = Bench(
+        Nself(given.nself, scratch), Compose(given.compose, scratch), 1 if given.trial else REPETITIONS, given.trial,
+        scratch, given.root, Terraform(given.terraform, scratch) if given.terraform else None,
+        {} if given.terraform else {"terraform": given.no_terraform}, wanted=wanted,
+        build=Build(*given.build) if given.build else None)
+    lines = []
+    begin = time.monotonic()
+    try:
+        for line in row.run(bench):
+            if line.row in wanted:
+                shown = "  ".join(f"{name} {figure.show(line.unit)}" for name, figure in line.figures.items())
+                print(f"    {line.what}: {shown}", flush=True)
+                lines.append(line)
+    except Exception as error:  # pylint: disable=broad-except
+        traceback.print_exc()
+        number = min(number for number in row.titles if number in wanted)
+        lines.append(Line(number, "the row itself", Unit.COUNT, {"nself": Figure(words=in_words(error))}))
+        return lines, True
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+        print(f"    ({time.monotonic() - begin:.0f} s)", flush=True)
+    return lines, False
+
+
+def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="tests/bench/run", description="nself beside its rivals, on this machine")
     parser.add_argument("rows", nargs="*", type=int, help="numbers of rows; all of them without any")
     parser.add_argument("--trial", action="store_true", help="tries the instruments: smallest projects, once each")
-    parser.add_argument("--nself", type=Path, required=True)
-    parser.add_argument("--compose", type=Path, required=True)
-    given = parser.parse_args()
-    lines: list[Line] = []
-    for row in rows.every():
-        if given.rows and row.NUMBER not in given.rows:
-            continue
-        print(f"{row.NUMBER}. {row.TITLE}", flush=True)
-        scratch = Path(tempfile.mkdtemp(prefix="nself-bench-"))
-        bench = Bench(
-            Nself(given.nself, scratch), Compose(given.compose, scratch),
-            1 if given.trial else REPETITIONS, given.trial, scratch, Path(__file__).parents[3])
-        for line in row.run(bench):
-            shown = "  ".join(f"{name} {figure.show(line.unit)}" for name, figure in line.figures.items())
-            print(f"    {line.what}: {shown}", flush=True)
-            lines.append(line)
-        shutil.rmtree(scratch)
+    internal = parser.add_argument_group("given by tests/bench/run")
+    internal.add_argument("--nself", type=Path, required=True)
+    internal.add_argument("--compose", type=Path, required=True)
+    internal.add_argument("--terraform", type=Path)
+    internal.add_argument("--no-terraform", default="not asked", help="why there is no Terraform")
+    internal.add_argument("--build", type=float, nargs=2, metavar=("SECONDS", "BYTES"), help="of the build from nothing")
+    internal.add_argument("--before", type=float, default=0, help="seconds that the run took before this")
+    internal.add_argument("--command", default="tests/bench/run", help="as it was typed")
+    internal.add_argument("--root", type=Path, default=Path(__file__).resolve().parents[3])
+    return parser.parse_args()
 
 
-main()
+sys.exit(main())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import subprocess
 import tempfile
@@ -12,6 +13,13 @@ from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
+
+# Whose failure ends a row. That of anybody else is a result. What it does may stand behind the name.
+OURS = "nself"
+
+
+class Failed(RuntimeError):
+    """A contender could not do what it was asked to."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +40,8 @@ class Ran:
     def ensure(self, *codes: int) -> Ran:
         """Returns itself when it ended with one of `codes` (0 when none is given), and raises otherwise."""
         if self.code not in (codes or (0,)):
-            told = (self.err or self.out)[-2000:]
-            raise RuntimeError(f"`{' '.join(self.command)}` ended with {self.code}: {told}")
+            told = (self.err.strip() or self.out.strip())[-2000:]
+            raise Failed(f"`{' '.join(self.command)}` ended with {self.code}: {told}")
         return self
 
 
@@ -61,37 +69,60 @@ class Samples:
     """Repetitions of one measurement, in seconds, bytes or whatever the line's unit says."""
 
     values: list[float] = field(default_factory=list)
+    # Why there are no more of them, in words. Empty where nothing went wrong.
+    failure: str = ""
 
     def add(self, value: float) -> None:
         self.values.append(value)
 
     @property
     def median(self) -> float:
-        return statistics.median(self.values)
+        return statistics.median(self.values) if self.values else math.nan
 
     @property
     def spread(self) -> tuple[float, float]:
         """The smallest and the largest."""
-        return min(self.values), max(self.values)
+        return min(self.values, default=math.nan), max(self.values, default=math.nan)
 
 
-def interleaved(repetitions: int, contenders: Mapping[str, Callable[[], T]]) -> dict[str, list[T]]:
+class Turns(list[T]):
+    """What came of one contender's turns, as far as it went without a failure."""
+
+    failure: str = ""
+
+
+def interleaved(repetitions: int, contenders: Mapping[str, Callable[[], T]],
+                fewer: Mapping[str, int] | None = None) -> dict[str, Turns[T]]:
     """Lets everybody have a turn, `repetitions` times, each time beginning with another one.
 
-    Whatever else the machine does meanwhile then hits all of them alike.
+    Whatever else the machine does meanwhile then hits all of them alike. `fewer` says who takes so long that it has
+    less turns. A rival that fails has no further turn.
     """
     names = list(contenders)
-    results: dict[str, list[T]] = {name: [] for name in names}
+    results: dict[str, Turns[T]] = {name: Turns() for name in names}
     for repetition in range(repetitions):
         begin = repetition % len(names)
         for name in names[begin:] + names[:begin]:
-            results[name].append(contenders[name]())
+            if results[name].failure or repetition >= (fewer or {}).get(name, repetitions):
+                continue
+            try:
+                results[name].append(contenders[name]())
+            except (Failed, subprocess.TimeoutExpired) as error:
+                if name.split()[0] == OURS:
+                    raise
+                results[name].failure = in_words(error)
     return results
 
 
+def in_words(error: BaseException) -> str:
+    """A failure in one line."""
+    told = " ".join(str(error).split())
+    return f"failed: {told if len(told) <= 200 else '… ' + told[-200:]}"
+
+
 def seconds(runs: Sequence[Ran]) -> Samples:
-    return Samples([one.seconds for one in runs])
+    return Samples([one.seconds for one in runs], getattr(runs, "failure", ""))
 
 
 def peaks(runs: Sequence[Ran]) -> Samples:
-    return Samples([float(one.peak) for one in runs])
+    return Samples([float(one.peak) for one in runs], getattr(runs, "failure", ""))

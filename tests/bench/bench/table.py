@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from .measure import Samples
@@ -17,15 +18,34 @@ class Unit(enum.Enum):
     COUNT = "count"
 
     def show(self, value: float) -> str:
+        number, suffix = self._parts(value, value)
+        return number + suffix
+
+    def show_all(self, samples: Samples) -> str:
+        """The median, with the smallest and the largest behind it where they differ, in one unit: `12 ms (11–15)`."""
+        median, suffix = self._parts(samples.median, samples.median)
+        low, high = (self._parts(value, samples.median)[0] for value in samples.spread)
+        return f"{median}{suffix}" + (f" ({low}–{high})" if low != high else "")
+
+    def _parts(self, value: float, like: float) -> tuple[str, str]:
+        """A number and its unit, in the unit that suits `like`."""
         match self:
+            case Unit.SECONDS if like < 1:
+                return _digits(value * 1000), " ms"
             case Unit.SECONDS:
-                return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.2f} s"
+                return _digits(value), " s"
             case Unit.BYTES:
-                return f"{value / 1e6:.1f} MB"
+                return _digits(value / 1e6), " MB"
             case Unit.SHARE:
-                return f"{value:.0%}"
+                return f"{value * 100:.0f}", " %"
             case Unit.COUNT:
-                return f"{value:g}"
+                return f"{value:g}", ""
+
+
+def _digits(value: float) -> str:
+    """Three digits are all that a measurement is good for."""
+    places = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
+    return f"{value:.{places}f}"
 
 
 @dataclass(frozen=True)
@@ -36,13 +56,15 @@ class Figure:
     words: str = ""
 
     def show(self, unit: Unit) -> str:
-        """The median, with the smallest and the largest behind it where they differ."""
+        """The median with its spread, then the words."""
         if self.samples is None:
             return self.words
-        shown = unit.show(self.samples.median)
-        low, high = (unit.show(value) for value in self.samples.spread)
-        spread = f" ({low} – {high})" if low != high else ""
-        return f"{shown}{spread}{' ' + self.words if self.words else ''}"
+        shown = unit.show_all(self.samples) if self.samples.values else ""
+        return " ".join(part for part in (shown, self.words, self.samples.failure) if part)
+
+    def brief(self, unit: Unit) -> str:
+        """The median alone, or the words."""
+        return unit.show(self.samples.median) if self.samples and self.samples.values else self.show(unit)
 
 
 @dataclass(frozen=True)
@@ -68,10 +90,70 @@ class Line:
     budget: Budget | None = None
     # What a reader has to know beside the figures.
     notes: list[str] = field(default_factory=list)
+    # Whether README quotes it. Of a row without such a line it quotes the first.
+    headline: bool = False
 
     def ratio(self, over: str) -> float | None:
         """nself's median over that of another contender, where both have one."""
         ours, theirs = self.figures.get("nself"), self.figures.get(over)
         if ours is None or theirs is None or ours.samples is None or theirs.samples is None:
             return None
-        return ours.samples.median / theirs.samples.median if theirs.samples.median else None
+        if not ours.samples.values or not theirs.samples.values or not theirs.samples.median:
+            return None
+        return ours.samples.median / theirs.samples.median
+
+    def ratios(self) -> str:
+        """All ratios in words: `0.42 × compose, 1.03 × floor`."""
+        if self.unit not in (Unit.SECONDS, Unit.BYTES):
+            return ""
+        known = {name: self.ratio(name) for name in self.figures if name != "nself"}
+        return ", ".join(f"{ratio:.2f} × {name}" for name, ratio in known.items() if ratio is not None)
+
+
+def render(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table of Markdown whose columns stand in line, so that it reads in a terminal too."""
+    cells = [[cell.replace("|", "\\|").replace("\n", " ") for cell in row] for row in [head, *rows]]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
+    lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() + " |" for row in cells]
+    lines.insert(1, "| " + " | ".join("-" * width for width in widths) + " |")
+    return "\n".join(lines)
+
+
+def row_table(lines: Sequence[Line]) -> str:
+    """The table of one row: a line for each of its lines, a column for each contender that says something."""
+    contenders = list(dict.fromkeys(name for line in lines for name in line.figures))
+    ratios, budgets = any(line.ratios() for line in lines), any(line.budget for line in lines)
+    head = ["", *contenders, *["nself is"] * ratios, *["budget"] * budgets]
+    rows = []
+    for line in lines:
+        shown = [line.figures[name].show(line.unit) if name in line.figures else "" for name in contenders]
+        budget = [_budget(line.budget)] if budgets else []
+        rows.append([line.what, *shown, *([line.ratios()] if ratios else []), *budget])
+    return render(head, rows)
+
+
+def notes(lines: Sequence[Line]) -> list[str]:
+    """What a reader has to know beside the figures, and why budgets are not met."""
+    told = [f"{line.what}: {note}" for line in lines for note in line.notes]
+    told += [f"{line.what}: not met because {line.budget.why}" for line in lines
+             if line.budget and not line.budget.met and line.budget.why]
+    return told
+
+
+def summary(lines: Sequence[Line]) -> str:
+    """One line for each row, the headline figures."""
+    rows = []
+    for number in sorted({line.row for line in lines}):
+        own = [line for line in lines if line.row == number]
+        for line in [one for one in own if one.headline] or own[:1]:
+            others = " · ".join(f"{name} {figure.brief(line.unit)}" for name, figure in line.figures.items()
+                                if name != "nself")
+            ours = line.figures["nself"].brief(line.unit) if "nself" in line.figures else ""
+            rows.append([line.what, ours, others, _budget(line.budget)])
+    return render(["", "nself", "others", "budget"], rows)
+
+
+def _budget(budget: Budget | None) -> str:
+    if budget is None:
+        return ""
+    return f"{budget.words}: {'met' if budget.met else 'not met'}"

@@ -1,20 +1,23 @@
 """The rows of the table, a file each.
 
-A row is a module with `NUMBER`, `TITLE` and `run(bench)`, which yields its lines. It is found by being here.
+A row is a module with `NUMBER`, `TITLE` and `run(bench)`, which yields its lines; a module that measures several rows
+on the same containers has `TITLES` by number instead. It is found by being here.
 """
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
+from ..engine import Engine
 from ..table import Line
+from ..tools import Tool
 from ..tools.compose import Compose
 from ..tools.nself import Nself
+from ..tools.terraform import Terraform
 
 
 @dataclass(frozen=True)
@@ -31,21 +34,46 @@ class Bench:
     scratch: Path
     # The root of the checkout.
     root: Path
+    # `None` where it cannot be had, or is not asked.
+    terraform: Terraform | None = None
+    # Why somebody has no figures at all, in words, by the contender's name.
+    missing: dict[str, str] = field(default_factory=dict)
+    engine: Engine = field(default_factory=Engine)
+    # Numbers of the rows that are asked for.
+    wanted: frozenset[int] = frozenset(range(1, 100))
+    # What building the program from nothing took, where it was done in this run.
+    build: Build | None = None
+
+    def tools(self) -> list[Tool]:
+        """Everybody who can be had, nself first."""
+        return [self.nself, self.compose, *([self.terraform] if self.terraform else [])]
 
     def say(self, text: str) -> None:
         """Tells whoever waits what is going on."""
         print(f"    {text}", flush=True)
 
 
-class Row(Protocol):
-    NUMBER: int
-    TITLE: str
+@dataclass(frozen=True)
+class Build:
+    """A build of the release program from nothing, with its sources already there."""
 
-    def run(self, bench: Bench) -> Iterator[Line]: ...
+    seconds: float
+    # The largest resident set of one of the compiler's processes, in bytes.
+    peak: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """One file of rows."""
+
+    # By number.
+    titles: dict[int, str]
+    run: Callable[[Bench], Iterator[Line]]
 
 
 def every() -> list[Row]:
     """All rows, in the order of their numbers."""
     names = sorted(one.name for one in pkgutil.iter_modules(__path__))
     modules = [importlib.import_module(f"{__name__}.{name}") for name in names]
-    return sorted(modules, key=lambda row: row.NUMBER)  # type: ignore[arg-type, return-value]
+    found = [Row(getattr(module, "TITLES", None) or {module.NUMBER: module.TITLE}, module.run) for module in modules]
+    return sorted(found, key=lambda row: min(row.titles))

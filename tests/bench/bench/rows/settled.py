@@ -1,0 +1,115 @@
+"""Rows 1 and 2: a plan and an apply where nothing is to do, on the same containers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from . import Bench
+from ..measure import Failed, Ran, Turns, in_words, interleaved, peaks, seconds
+from ..project import Project, layered
+from ..table import Budget, Figure, Line, Unit
+from ..tools.floor import Floor
+
+PLAN, APPLY = 1, 2
+TITLES = {PLAN: "plan with full inspection, nothing to do", APPLY: "no-op apply"}
+
+# Milliseconds for a plan, by the number of containers.
+BUDGETS = {2: 30, 25: 30, 100: 90, 500: 400}
+# So many containers are brought up by nself alone, because the others take too long for it.
+ALONE = 500
+# Terraform takes many seconds for as many containers and has fewer turns.
+MANY, FEW_TURNS = 100, 3
+
+
+def run(bench: Bench) -> Iterator[Line]:
+    for count in [2] if bench.trial else [25, 100, 500]:
+        if count == ALONE and PLAN not in bench.wanted:
+            continue
+        project = layered(f"settled{count}", count, min(count, 5))
+        try:
+            yield from _lines(bench, project, count)
+        finally:
+            for tool in bench.tools():
+                bench.engine.clear(tool.own(project))
+
+
+def _lines(bench: Bench, project: Project, count: int) -> Iterator[Line]:
+    floor = Floor(bench.engine)
+    turns: dict[str, Callable[[], Ran]] = {}
+    figures: dict[str, Figure] = {name: Figure(words=why) for name, why in bench.missing.items()}
+    for tool in bench.tools():
+        if count >= ALONE and tool is not bench.nself:
+            figures[tool.name] = Figure(words="left out: it takes too long to bring up")
+            continue
+        try:
+            tool.write(project)
+            tool.up(project)
+        except Failed as error:
+            if tool is bench.nself:
+                raise
+            figures[tool.name] = Figure(words=in_words(error))
+            continue
+        if PLAN in bench.wanted:
+            turns[f"{tool.name} plan"] = lambda tool=tool: tool.plan(project)  # type: ignore[misc]
+        if count < ALONE:
+            turns[f"{tool.name} apply"] = lambda tool=tool: tool.up(project)  # type: ignore[misc]
+    own = bench.nself.own(project)
+    workers, note = floor.best(lambda workers: min(
+        (floor.look(own, workers) for _ in range(3)), key=lambda ran: ran.seconds))
+    turns["floor"] = lambda: floor.look(own, workers)
+    slow = {name: FEW_TURNS for name in turns if name.startswith("terraform") and count >= MANY}
+    bench.say(f"{count} containers each are up; taking turns")
+    runs = interleaved(bench.repetitions, turns, slow)
+
+    def of(verb: str, names: dict[str, str], show: Callable[[Turns[Ran]], Figure]) -> dict[str, Figure]:
+        """The figures of one verb by contender, with the names under which they are shown."""
+        measured = {shown: show(runs[f"{name} {verb}"]) for name, shown in names.items() if f"{name} {verb}" in runs}
+        return {**measured, **{name: figure for name, figure in figures.items() if name not in measured}}
+
+    everybody = {name: name for name in ("nself", "compose", "terraform")}
+    if PLAN in bench.wanted:
+        plans = of("plan", {**everybody, "compose": "compose dry run"}, _times)
+        if "compose apply" in runs:
+            plans["compose up"] = _times(runs["compose apply"])
+        plans["floor"] = _times(runs["floor"])
+        line = Line(PLAN, f"plan, {count} containers", Unit.SECONDS, plans)
+        budget = _plan_budget(line, count)
+        yield Line(PLAN, line.what, line.unit, plans, budget, [note], headline=count == MANY)
+        memory = of("plan", {**everybody, "compose": "compose dry run"}, _peaks)
+        yield Line(PLAN, f"its peak memory, {count} containers", Unit.BYTES, memory)
+    if APPLY in bench.wanted and count < ALONE:
+        applies = of("apply", everybody, _times)
+        line = Line(APPLY, f"no-op apply, {count} containers", Unit.SECONDS, applies)
+        ratio = line.ratio("compose")
+        budget = Budget("≤ 0.5 × compose", ratio is not None and ratio <= 0.5)
+        yield Line(APPLY, line.what, line.unit, applies, budget, headline=count == 25)
+        memory = of("apply", everybody, _peaks)
+        used = memory["nself"].samples
+        yield Line(APPLY, f"its peak memory, {count} containers", Unit.BYTES, memory,
+                   Budget("≤ 15 MB", used is not None and used.median <= 15e6), headline=count == 25)
+
+
+def _plan_budget(line: Line, count: int) -> Budget:
+    ours, floor = line.figures["nself"].samples, line.figures["floor"].samples
+    assert ours and floor
+    allowed = BUDGETS[count]
+    words = f"≤ {allowed} ms"
+    met = ours.median * 1000 <= allowed
+    ratio = line.ratio("compose up")
+    if count < ALONE:
+        words += " and < compose up"
+        met = met and ratio is not None and ratio < 1
+    why = f"a bare client that only reads the same takes {Unit.SECONDS.show(floor.median)} of it on this engine"
+    return Budget(words, met, "" if met else why)
+
+
+def _times(runs: Turns[Ran]) -> Figure:
+    return Figure(seconds(runs), _turns(runs))
+
+
+def _peaks(runs: Turns[Ran]) -> Figure:
+    return Figure(peaks(runs), _turns(runs))
+
+
+def _turns(runs: Turns[Ran]) -> str:
+    return f"in {len(runs)} turns" if len(runs) == FEW_TURNS else ""
