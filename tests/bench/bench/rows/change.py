@@ -7,14 +7,13 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import median
 
 from . import Bench
-from .chain import contending, repeated
-from ..measure import Samples, run as run_command
+from ..measure import Failed, Samples, in_words, interleaved, run as run_command
 from ..project import Health, Project, Service, layered
 from ..table import Budget, Figure, Line, Unit
 from ..tools import Tool
@@ -47,72 +46,107 @@ class Seen:
 
 
 def run(bench: Bench) -> Iterator[Line]:
-    count, levels = (3, 2) if bench.trial else (25, 5)
-    tools = contending(bench)
-    plain: dict[str, Samples] = {tool.name: Samples() for tool in tools}
-    seen: dict[tuple[str, str], list[Seen]] = {}
-    with ExitStack() as after:
-        stacks = {tool.name: stack(f"change{count}", count, levels, FIRST_PORT + 100 * number)
-                  for number, tool in enumerate(tools)}
-        for tool in tools:
-            project = stacks[tool.name]
-            tool.write(project)
-            after.callback(take_away, tool, project)
-            tool.up(project)
-            pause(tool, project)
-        for turn in range(bench.repetitions):
-            for tool in tools[turn % len(tools):] + tools[:turn % len(tools)]:
-                project = stacks[tool.name]
-                unpause(tool, project)
-                one = project.services[count // 2].name
-                project = answering(project, f"one{turn}", one)
-                seen.setdefault((tool.name, "one"), []).append(watched(tool, project, [one]))
-                project = answering(project, f"all{turn}", *names(project))
-                seen.setdefault((tool.name, "all"), []).append(watched(tool, project, names(project)))
-                project = answering(project, f"plain{turn}", one)
-                tool.write(project)
-                plain[tool.name].add(tool.up(project).seconds)
-                stacks[tool.name] = project
-                pause(tool, project)
-    yield from lines(f"one of {count} changed", "one", seen, plain)
-    yield from lines(f"all {count} changed", "all", seen, None)
+    count, levels, interval = (2, 2, 1) if bench.trial else (25, 5, INTERVAL)
+    stacks = [Stack(tool, stack(f"change{count}", count, levels, FIRST_PORT + 100 * number, interval))
+              for number, tool in enumerate(bench.tools())]
+    absent = {name: Figure(words=why) for name, why in bench.missing.items()}
+    try:
+        ready: dict[str, Stack] = {}
+        for own in stacks:
+            try:
+                own.up()
+                ready[own.tool.name] = own
+            except Failed as error:
+                if own.tool is bench.nself:
+                    raise
+                absent[own.tool.name] = Figure(words=in_words(error))
+        rounds = interleaved(bench.repetitions, {name: own.turn for name, own in ready.items()}, {"terraform": 2})
+    finally:
+        for own in stacks:
+            bench.engine.clear(own.tool.own(own.project))
+    yield from lines(f"one of {count} changed", {name: [turn.one for turn in of] for name, of in rounds.items()},
+                     {name: Samples([turn.unasked for turn in of]) for name, of in rounds.items()}, absent)
+    yield from lines(f"all {count} changed", {name: [turn.all for turn in of] for name, of in rounds.items()},
+                     {}, absent)
 
 
-def lines(what: str, which: str, seen: dict[tuple[str, str], list[Seen]], plain: dict[str, Samples] | None
+@dataclass(frozen=True)
+class Turn:
+    """What one turn of one contender came to."""
+
+    one: Seen
+    all: Seen
+    # Seconds that changing one takes while nobody asks the services.
+    unasked: float
+
+
+class Stack:
+    """The services of one contender. They are paused while it is somebody else's turn, so that their health checks
+    take nothing from the others."""
+
+    def __init__(self, tool: Tool, project: Project) -> None:
+        self.tool = tool
+        self.project = project
+        self.turns = 0
+
+    def up(self) -> None:
+        self.tool.write(self.project)
+        self.tool.up(self.project)
+        self.docker("pause")
+
+    def turn(self) -> Turn:
+        """Changes one service, then all, then one again."""
+        self.turns += 1
+        every = [one.name for one in self.project.services]
+        middle = every[len(every) // 2]
+        self.docker("unpause")
+        one = self.changed(f"one{self.turns}", middle)
+        everything = self.changed(f"all{self.turns}", *every)
+        self.project = answering(self.project, f"unasked{self.turns}", middle)
+        self.tool.write(self.project)
+        unasked = self.tool.up(self.project).seconds
+        self.docker("pause")
+        return Turn(one, everything, unasked)
+
+    def changed(self, answer: str, *names: str) -> Seen:
+        self.project = answering(self.project, answer, *names)
+        return watched(self.tool, self.project)
+
+    def docker(self, verb: str) -> None:
+        """Pauses all containers, or lets them go on."""
+        names = [self.tool.container(self.project, one.name) for one in self.project.services]
+        run_command(["docker", verb, *names]).ensure()
+
+
+def lines(what: str, seen: dict[str, list[Seen]], unasked: dict[str, Samples], absent: dict[str, Figure]
           ) -> Iterator[Line]:
-    of = {tool: runs for (tool, kind), runs in seen.items() if kind == which}
-    notes = [f"{tool}: each service asked {min(one.rate for one in runs):.0f} times a second or more, which took "
-             f"{max(one.load for one in runs):.0%} of a core" for tool, runs in of.items()]
-    notes.append("published ports are fixed, so that whoever replaces a container has to stop the old one first")
-    times = Line(NUMBER, what, Unit.SECONDS,
-                 {tool: Figure(Samples([one.seconds for one in runs])) for tool, runs in of.items()}, notes=notes)
-    if plain is None:
-        yield times
-    else:
-        unasked = ", ".join(f"{tool} {of.median * 1000:.0f} ms" for tool, of in plain.items())
-        ratio = times.ratio("compose") or 0
-        yield replace(times, budget=Budget("≤ 0.8 × compose", ratio <= 0.8),
-                      notes=[*notes, f"without anybody asking: {unasked}"])
-    yield Line(NUMBER, f"{what}: how long a service was away", Unit.SECONDS, {
-        tool: Figure(Samples([value for one in runs for value in one.away] or [0.0])) for tool, runs in of.items()})
-    at_once = Line(NUMBER, f"{what}: away at once, at most", Unit.COUNT, {
-        tool: Figure(Samples([float(one.at_once) for one in runs])) for tool, runs in of.items()})
-    most = {tool: figure.samples.spread[1] for tool, figure in at_once.figures.items() if figure.samples}
-    yield replace(at_once, budget=Budget("never more than compose", most["nself"] <= most["compose"]))
-    yield Line(NUMBER, f"{what}: requests that failed", Unit.COUNT, {
-        tool: Figure(Samples([float(one.failed) for one in runs])) for tool, runs in of.items()})
+    def line(words: str, unit: Unit, of: Callable[[Seen], list[float]], notes: list[str] | None = None) -> Line:
+        figures = {name: Figure(Samples([value for one in runs for value in of(one)])) for name, runs in seen.items()}
+        return Line(NUMBER, what + words, unit, figures | absent, notes=notes or [])
+
+    notes = [f"{name}: each service was asked {median(one.rate for one in runs):.0f} times a second, which took "
+             f"{median(one.load for one in runs):.0%} of a core" for name, runs in seen.items() if runs]
+    notes.append("published ports are fixed, so everybody has to stop the old container before the other one starts")
+    if unasked:
+        told = ", ".join(f"{name} {Unit.SECONDS.show_all(of)}" for name, of in unasked.items() if of.values)
+        notes.append(f"while nobody asks: {told}")
+    times = line("", Unit.SECONDS, lambda one: [one.seconds], notes)
+    ratio = times.ratio("compose")
+    yield replace(times, budget=Budget("≤ 0.8 × compose", ratio is None or ratio <= 0.8) if unasked else None)
+    yield line(": how long a service was away", Unit.SECONDS, lambda one: one.away)
+    at_once = line(": away at once", Unit.COUNT, lambda one: [float(one.at_once)])
+    most = {name: max((one.at_once for one in runs), default=0) for name, runs in seen.items()}
+    met = most["nself"] <= most.get("compose", most["nself"])
+    yield replace(at_once, budget=Budget("never more than compose", met))
+    yield line(": requests that failed", Unit.COUNT, lambda one: [float(one.failed)])
 
 
-def stack(name: str, count: int, levels: int, first_port: int) -> Project:
+def stack(name: str, count: int, levels: int, first_port: int, interval: int) -> Project:
     """Makes services that each take a moment to answer, and are asked inside whether they do."""
     project = layered(name, count, levels, command=("serve", str(INSIDE), str(READY_AFTER)),
-                      health=Health(("/service", "probe", str(INSIDE)), INTERVAL))
+                      health=Health(("/service", "probe", str(INSIDE)), interval))
     return replace(project, services=tuple(
         replace(one, ports={first_port + number: INSIDE}) for number, one in enumerate(project.services)))
-
-
-def names(project: Project) -> list[str]:
-    return [one.name for one in project.services]
 
 
 def answering(project: Project, answer: str, *changed: str) -> Project:
@@ -121,7 +155,7 @@ def answering(project: Project, answer: str, *changed: str) -> Project:
         replace(one, env={"ANSWER": answer}) if one.name in changed else one for one in project.services))
 
 
-def watched(tool: Tool, project: Project, changed: list[str]) -> Seen:
+def watched(tool: Tool, project: Project) -> Seen:
     """Brings a change about while the sampler asks every service, and makes sure that it came about."""
     tool.write(project)
     ports = [port for one in project.services for port in one.ports]
@@ -172,19 +206,3 @@ def await_answer(service: Service) -> None:
                 time.sleep(0.01)
         if answer != service.env.get("ANSWER", "ok"):
             raise RuntimeError(f"{service.name} answers {answer}, not {service.env}")
-
-
-def pause(tool: Tool, project: Project) -> None:
-    """Halts whoever's turn it is not, so that its health checks take nothing from whose it is."""
-    run_command(["docker", "pause", *(tool.container(project, one.name) for one in project.services)]).ensure()
-
-
-def take_away(tool: Tool, project: Project) -> None:
-    # Where a turn failed half-way some of them are not paused, or not there.
-    with suppress(RuntimeError):
-        unpause(tool, project)
-    repeated(lambda: tool.down(project))
-
-
-def unpause(tool: Tool, project: Project) -> None:
-    run_command(["docker", "unpause", *(tool.container(project, one.name) for one in project.services)]).ensure()
