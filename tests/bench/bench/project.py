@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 SERVICE_IMAGE = "nself-bench/service:1"
 # The same program under another tag and with another id.
 OTHER_IMAGE = "nself-bench/service:2"
+# A real service, see tests/bench/redis.
+REDIS_IMAGE = "nself-bench/redis:7"
 
 
 @dataclass(frozen=True)
