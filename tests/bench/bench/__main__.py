@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -24,6 +25,8 @@ REPETITIONS = 10
 
 
 def main() -> int:
+    # What is up is taken down then too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     given = _arguments()
     every = rows.every()
     wanted = frozenset(given.rows or (number for row in every for number in row.titles))

@@ -26,7 +26,7 @@ def run(bench: Bench) -> Iterator[Line]:
     for count in [2] if bench.trial else [25, 100, 500]:
         if count == ALONE and PLAN not in bench.wanted:
             continue
-        project = layered(f"settled{count}", count, min(count, 5))
+        project = layered(f"bench-settled{count}", count, min(count, 5))
         try:
             yield from _lines(bench, project, count)
         finally:
@@ -38,6 +38,7 @@ def _lines(bench: Bench, project: Project, count: int) -> Iterator[Line]:
     floor = Floor(bench.engine, (4,) if bench.trial else WORKERS)
 
     def prepare(tool: Tool) -> None:
+        bench.engine.clear(tool.own(project))
         tool.write(project)
         tool.up(project)
 
