@@ -56,7 +56,7 @@ class _Cold:
         yield Line(NUMBER, line.what, line.unit, times, Budget("≤ 1.05 × floor, ≤ 0.85 × compose", met), [note],
                    headline=count == 50)
         memory = {name: Figure(peaks(of)) for name, of in runs.items() if name != "floor"} | figures
-        yield Line(NUMBER, f"its peak memory, {count} services", Unit.BYTES, memory)
+        yield Line(NUMBER, f"peak memory of a cold up, {count} services", Unit.BYTES, memory)
 
     def up(self, tool: Tool) -> Ran:
         project = self.unseen()

@@ -77,7 +77,7 @@ def _lines(bench: Bench, project: Project, count: int) -> Iterator[Line]:
         budget = _plan_budget(line, count)
         yield Line(PLAN, line.what, line.unit, plans, budget, [note, *told], headline=count == MANY)
         memory = of("plan", {**everybody, "compose": "compose dry run"}, _peaks)
-        yield Line(PLAN, f"its peak memory, {count} containers", Unit.BYTES, memory)
+        yield Line(PLAN, f"peak memory of a plan, {count} containers", Unit.BYTES, memory)
     if APPLY in bench.wanted and count < ALONE:
         applies = of("apply", everybody, _times)
         line = Line(APPLY, f"no-op apply, {count} containers", Unit.SECONDS, applies)
@@ -86,7 +86,7 @@ def _lines(bench: Bench, project: Project, count: int) -> Iterator[Line]:
         yield Line(APPLY, line.what, line.unit, applies, budget, headline=count == 25)
         memory = of("apply", everybody, _peaks)
         used = memory["nself"].samples
-        yield Line(APPLY, f"its peak memory, {count} containers", Unit.BYTES, memory,
+        yield Line(APPLY, f"peak memory of a no-op apply, {count} containers", Unit.BYTES, memory,
                    Budget("≤ 15 MB", used is not None and used.median <= 15e6), headline=count == 25)
 
 

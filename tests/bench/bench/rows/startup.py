@@ -30,16 +30,16 @@ def run(bench: Bench) -> Iterator[Line]:
         versions["terraform"] = lambda: measured([terraform.program, "version"], env=terraform.env).ensure()
         checks["terraform"] = lambda: terraform.call(project, "validate").ensure()
     runs = interleaved(bench.repetitions, versions)
-    yield Line(NUMBER, "it says its version", Unit.SECONDS,
+    yield Line(NUMBER, "start-up (`--version`)", Unit.SECONDS,
                {name: Figure(seconds(of)) for name, of in runs.items()} | missing, headline=True)
-    yield Line(NUMBER, "peak memory of that", Unit.BYTES,
+    yield Line(NUMBER, "peak memory of a start-up", Unit.BYTES,
                {name: Figure(peaks(of)) for name, of in runs.items()} | missing)
     runs = interleaved(bench.repetitions, checks)
     services = len(project.services)
-    yield Line(NUMBER, f"it checks a file of {services} services", Unit.SECONDS,
+    yield Line(NUMBER, f"check of a file of {services} services", Unit.SECONDS,
                {name: Figure(seconds(of)) for name, of in runs.items()} | missing,
                notes=["`nself check`, `docker-compose config --quiet`, `terraform validate`"])
-    yield Line(NUMBER, "peak memory of that check", Unit.BYTES,
+    yield Line(NUMBER, "peak memory of a check", Unit.BYTES,
                {name: Figure(peaks(of)) for name, of in runs.items()} | missing)
 
     sizes = {tool.name: tool.program.resolve().stat().st_size for tool in able}
