@@ -19,13 +19,11 @@ def run(bench: Bench) -> Iterator[Line]:
     terraform = bench.terraform if bench.terraform in able else None
 
     versions: dict[str, Callable[[], Ran]] = {
-        "nself": lambda: measured([bench.nself.program, "--version"]).ensure(),
-        "compose": lambda: measured([bench.compose.program, "version"]).ensure(),
-    }
-    checks: dict[str, Callable[[], Ran]] = {
-        "nself": lambda: bench.nself.call(project, "check").ensure(),
-        "compose": lambda: bench.compose.call(project, "config", "--quiet").ensure(),
-    }
+        "nself": lambda: measured([bench.nself.program, "--version"]).ensure()}
+    checks: dict[str, Callable[[], Ran]] = {"nself": lambda: bench.nself.call(project, "check").ensure()}
+    if bench.compose in able:
+        versions["compose"] = lambda: measured([bench.compose.program, "version"]).ensure()
+        checks["compose"] = lambda: bench.compose.call(project, "config", "--quiet").ensure()
     if terraform:
         versions["terraform"] = lambda: measured([terraform.program, "version"], env=terraform.env).ensure()
         checks["terraform"] = lambda: terraform.call(project, "validate").ensure()
