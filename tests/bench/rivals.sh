@@ -13,9 +13,10 @@ RIVALS_GO=25
 # They are left out; nothing here uses them, and without them it starts sooner.
 TERRAFORM_WITHOUT=(azure consul cos gcs kubernetes oss pg s3)
 
-# ensure_terraform FOLDER: puts Terraform at FOLDER/terraform, with a mirror that holds the provider beside it.
+# ensure_terraform FOLDER GO_FOLDER: puts Terraform at FOLDER/terraform, with a mirror that holds the provider beside
+# it. A Go toolchain that has to be fetched goes to GO_FOLDER.
 ensure_terraform() {
-    local folder=$1
+    local folder=$1 go_folder=$2
     mkdir -p "$folder"
     folder=$(realpath "$folder")
     if [ ! -x "$folder/terraform" ]; then
@@ -23,12 +24,14 @@ ensure_terraform() {
             ln -sf "$(realpath "$(command -v terraform)")" "$folder/terraform"
         else
             say "building Terraform $TERRAFORM_VERSION (2 minutes)"
+            ensure_go "$go_folder" "$RIVALS_GO"
             build_terraform "$folder"
         fi
     fi
     local mirror=$folder/mirror/bench.local/kreuzwerker/docker/1.0.0
     if [ "$(cat "$folder/provider.version" 2> /dev/null)" != "$PROVIDER_VERSION" ]; then
         say "building Terraform's docker provider (3 minutes)"
+        ensure_go "$go_folder" "$RIVALS_GO"
         build_provider "$folder" "$mirror"
         echo "$PROVIDER_VERSION" > "$folder/provider.version"
     fi
@@ -72,7 +75,6 @@ build_provider() {
 # sources MODULE@VERSION FOLDER: puts the sources of a module into FOLDER, so that they build as the main module.
 sources() {
     local found
-    ensure_go "$(dirname "$2")" "$RIVALS_GO"
     found=$(cd / && GOTOOLCHAIN=local GOWORK=off go mod download -json "$1" | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p')
     [ -n "$found" ] || die "the registry of Go modules does not give $1"
     rm -rf "$2"

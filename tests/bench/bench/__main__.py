@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -24,6 +25,8 @@ REPETITIONS = 10
 
 
 def main() -> int:
+    # What is up is taken down then too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     given = _arguments()
     every = rows.every()
     wanted = frozenset(given.rows or (number for row in every for number in row.titles))
@@ -33,8 +36,8 @@ def main() -> int:
     begin = time.monotonic() - given.before
     run = results.Run(Engine(), given.root, given.command)
     run.know("nself", Nself(given.nself, Path()).version())
-    run.know("compose", _version(Compose(given.compose, Path())))
-    run.know("terraform", _version(Terraform(given.terraform, Path())) if given.terraform else given.no_terraform)
+    run.know("compose", given.no_compose or _version(Compose(given.compose, Path())))
+    run.know("terraform", given.no_terraform or _version(Terraform(given.terraform, Path())))
     lines: list[Line] = []
     broken = False
     for row in every:
@@ -45,7 +48,8 @@ def main() -> int:
     run.finish(time.monotonic() - begin, {number: title for row in every for number, title in row.titles.items()})
     text = run.text(lines)
     print(f"\n{text}", flush=True)
-    run.keep(lines, text, publish=not given.trial and not given.rows and not broken)
+    whole = not (given.trial or given.rows or broken or given.repetitions < REPETITIONS)
+    run.keep(lines, text, publish=whole)
     return 1 if broken else 0
 
 
@@ -63,9 +67,11 @@ def _measure(row: Row, given: argparse.Namespace, wanted: frozenset[int]) -> tup
             print(f"{number}. {title}", flush=True)
     scratch = Path(tempfile.mkdtemp(prefix="nself-bench-"))
     bench = Bench(
-        Nself(given.nself, scratch), Compose(given.compose, scratch), 1 if given.trial else REPETITIONS, given.trial,
-        scratch, given.root, Terraform(given.terraform, scratch) if given.terraform else None,
-        {} if given.terraform else {"terraform": given.no_terraform}, wanted=wanted,
+        Nself(given.nself, scratch), Compose(given.compose, scratch),
+        repetitions=1 if given.trial else given.repetitions, trial=given.trial, scratch=scratch, root=given.root,
+        terraform=None if given.no_terraform else Terraform(given.terraform, scratch),
+        missing={name: why for name, why in (("compose", given.no_compose), ("terraform", given.no_terraform)) if why},
+        wanted=wanted,
         build=Build(*given.build) if given.build else None)
     lines = []
     begin = time.monotonic()
@@ -94,12 +100,17 @@ def _arguments() -> argparse.Namespace:
     internal.add_argument("--nself", type=Path, required=True)
     internal.add_argument("--compose", type=Path, required=True)
     internal.add_argument("--terraform", type=Path)
-    internal.add_argument("--no-terraform", default="not asked", help="why there is no Terraform")
-    internal.add_argument("--build", type=float, nargs=2, metavar=("SECONDS", "BYTES"), help="of the build from nothing")
+    internal.add_argument("--no-compose", default="", help="why there is none")
+    internal.add_argument("--no-terraform", default="", help="why there is none")
+    internal.add_argument("--build", type=float, nargs=2, metavar=("SECONDS", "BYTES"), help="of the whole build")
     internal.add_argument("--before", type=float, default=0, help="seconds that the run took before this")
+    internal.add_argument("--repetitions", type=int, default=REPETITIONS, help="fewer publish nothing")
     internal.add_argument("--command", default="tests/bench/run", help="as it was typed")
     internal.add_argument("--root", type=Path, default=Path(__file__).resolve().parents[3])
-    return parser.parse_args()
+    given = parser.parse_args()
+    if not given.terraform and not given.no_terraform:
+        given.no_terraform = "not asked"
+    return given
 
 
 sys.exit(main())

@@ -22,6 +22,10 @@ OURS = "nself"
 class Failed(RuntimeError):
     """A contender could not do what it was asked to."""
 
+    def __init__(self, command: str, code: int, said: str) -> None:
+        super().__init__(f"`{command}` ended with {code}: {said}")
+        self.said = said
+
 
 @dataclass(frozen=True)
 class Ran:
@@ -41,8 +45,7 @@ class Ran:
     def ensure(self, *codes: int) -> Ran:
         """Returns itself when it ended with one of `codes` (0 when none is given), and raises otherwise."""
         if self.code not in (codes or (0,)):
-            told = (self.err.strip() or self.out.strip())[-2000:]
-            raise Failed(f"`{' '.join(self.command)}` ended with {self.code}: {told}")
+            raise Failed(" ".join(self.command), self.code, (self.err.strip() or self.out.strip())[-2000:])
         return self
 
 
@@ -117,7 +120,8 @@ def interleaved(repetitions: int, contenders: Mapping[str, Callable[[], T]],
 
 def in_words(error: BaseException) -> str:
     """A failure in one line, short enough for a cell: what the program calls its error, or the last that it said."""
-    lines = [" ".join(line.strip(" │╷╵").split()) for line in str(error).splitlines()]
+    told = error.said if isinstance(error, Failed) else str(error)
+    lines = [" ".join(line.strip(" │╷╵").split()) for line in told.splitlines()]
     said = [line for line in lines if line] or [type(error).__name__]
     named = [line for line in said if re.match(r"error\b", line, re.IGNORECASE)]
     told = (named or said[-1:])[0]

@@ -83,8 +83,8 @@ def _facts(engine: Engine, root: Path, command: str) -> dict[str, str]:
     return {
         "machine": f"{_processor()}, {os.cpu_count()} cores, {memory:.0f} GB of memory",
         "system": f"{info['OperatingSystem']}, Linux {platform.release()}",
-        "engine": f"Docker {version['Version']}, storage {info['Driver']}, cgroup version {info.get('CgroupVersion', 1)}, "
-                  f"{info['ContainersRunning']} containers of others running",
+        "engine": f"Docker {version['Version']}, storage {info['Driver']}, "
+                  f"cgroup version {info.get('CgroupVersion', 1)}, {info['ContainersRunning']} other containers running",
         "load before": f"{os.getloadavg()[0]:.1f}",
         "commit": _commit(root),
         "command": f"`{command}`",

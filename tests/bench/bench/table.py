@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from .measure import Samples
@@ -106,22 +106,31 @@ class Line:
         """All ratios in words: `0.42 × compose, 1.03 × floor`."""
         if self.unit not in (Unit.SECONDS, Unit.BYTES):
             return ""
-        known = {name: self.ratio(name) for name in self.figures if name != "nself"}
+        known = {name: self.ratio(name) for name in _in_order(self.figures) if name != "nself"}
         return ", ".join(f"{ratio:.2f} × {name}" for name, ratio in known.items() if ratio is not None)
+
+
+# The order of contenders in a table; whoever is not among them comes last.
+ORDER = ("nself", "compose", "compose dry run", "compose up", "terraform", "floor")
+
+
+def _in_order(names: Iterable[str]) -> list[str]:
+    """Each name once."""
+    return sorted(dict.fromkeys(names), key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
 
 
 def render(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A table of Markdown whose columns stand in line, so that it reads in a terminal too."""
     cells = [[cell.replace("|", "\\|").replace("\n", " ") for cell in row] for row in [head, *rows]]
     widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
-    lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() + " |" for row in cells]
+    lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)) + " |" for row in cells]
     lines.insert(1, "| " + " | ".join("-" * width for width in widths) + " |")
     return "\n".join(lines)
 
 
 def row_table(lines: Sequence[Line]) -> str:
     """The table of one row: a line for each of its lines, a column for each contender that says something."""
-    contenders = list(dict.fromkeys(name for line in lines for name in line.figures))
+    contenders = _in_order(name for line in lines for name in line.figures)
     ratios, budgets = any(line.ratios() for line in lines), any(line.budget for line in lines)
     head = ["", *contenders, *["nself is"] * ratios, *["budget"] * budgets]
     rows = []
@@ -146,7 +155,7 @@ def summary(lines: Sequence[Line]) -> str:
     for number in sorted({line.row for line in lines}):
         own = [line for line in lines if line.row == number]
         for line in [one for one in own if one.headline] or own[:1]:
-            others = " · ".join(f"{name} {figure.brief(line.unit)}" for name, figure in line.figures.items()
+            others = " · ".join(f"{name} {line.figures[name].brief(line.unit)}" for name in _in_order(line.figures)
                                 if name != "nself")
             ours = line.figures["nself"].brief(line.unit) if "nself" in line.figures else ""
             rows.append([line.what, ours, others, _budget(line.budget)])

@@ -48,7 +48,8 @@ class Bench:
 
     def tools(self) -> list[Tool]:
         """Everybody who can be had, nself first."""
-        return [self.nself, self.compose, *([self.terraform] if self.terraform else [])]
+        all_of_them = [self.nself, self.compose, *([self.terraform] if self.terraform else [])]
+        return [tool for tool in all_of_them if tool.name not in self.missing]
 
     def prepared(self, prepare: Callable[[Tool], object],
                  tools: Sequence[Tool] | None = None) -> tuple[list[Tool], dict[str, Figure]]:

@@ -19,27 +19,25 @@ def run(bench: Bench) -> Iterator[Line]:
     terraform = bench.terraform if bench.terraform in able else None
 
     versions: dict[str, Callable[[], Ran]] = {
-        "nself": lambda: measured([bench.nself.program, "--version"]).ensure(),
-        "compose": lambda: measured([bench.compose.program, "version"]).ensure(),
-    }
-    checks: dict[str, Callable[[], Ran]] = {
-        "nself": lambda: bench.nself.call(project, "check").ensure(),
-        "compose": lambda: bench.compose.call(project, "config", "--quiet").ensure(),
-    }
+        "nself": lambda: measured([bench.nself.program, "--version"]).ensure()}
+    checks: dict[str, Callable[[], Ran]] = {"nself": lambda: bench.nself.call(project, "check").ensure()}
+    if bench.compose in able:
+        versions["compose"] = lambda: measured([bench.compose.program, "version"]).ensure()
+        checks["compose"] = lambda: bench.compose.call(project, "config", "--quiet").ensure()
     if terraform:
         versions["terraform"] = lambda: measured([terraform.program, "version"], env=terraform.env).ensure()
         checks["terraform"] = lambda: terraform.call(project, "validate").ensure()
     runs = interleaved(bench.repetitions, versions)
-    yield Line(NUMBER, "it says its version", Unit.SECONDS,
+    yield Line(NUMBER, "start-up (`--version`)", Unit.SECONDS,
                {name: Figure(seconds(of)) for name, of in runs.items()} | missing, headline=True)
-    yield Line(NUMBER, "peak memory of that", Unit.BYTES,
+    yield Line(NUMBER, "peak memory of a start-up", Unit.BYTES,
                {name: Figure(peaks(of)) for name, of in runs.items()} | missing)
     runs = interleaved(bench.repetitions, checks)
     services = len(project.services)
-    yield Line(NUMBER, f"it checks a file of {services} services", Unit.SECONDS,
+    yield Line(NUMBER, f"check of a file of {services} services", Unit.SECONDS,
                {name: Figure(seconds(of)) for name, of in runs.items()} | missing,
                notes=["`nself check`, `docker-compose config --quiet`, `terraform validate`"])
-    yield Line(NUMBER, "peak memory of that check", Unit.BYTES,
+    yield Line(NUMBER, "peak memory of a check", Unit.BYTES,
                {name: Figure(peaks(of)) for name, of in runs.items()} | missing)
 
     sizes = {tool.name: tool.program.resolve().stat().st_size for tool in able}

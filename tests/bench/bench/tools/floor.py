@@ -34,6 +34,14 @@ class Recipe:
     # What each needs to be started before it.
     needs: dict[str, tuple[str, ...]]
 
+    def named(self, project: str) -> Recipe:
+        """The same for a project of another name."""
+        bodies = {
+            service: {**body, "HostConfig": {**body["HostConfig"], "NetworkMode": project},
+                      "NetworkingConfig": {"EndpointsConfig": {project: {"Aliases": [service]}}}}
+            for service, body in self.bodies.items()}
+        return Recipe(project, {**self.network, "Name": project}, bodies, self.needs)
+
 
 @dataclass
 class _Work:
@@ -83,23 +91,24 @@ class Floor:
         self.engine = engine
         self.workers = workers
 
+    def own(self, project: Project) -> str:
+        """The project's name on the engine."""
+        return f"{project.name}-{self.name}"
+
     def recipe(self, project: Project, made_by_nself: str) -> Recipe:
         """Reads off the containers of a project of nself what they were made with."""
-        own = f"{project.name}-{self.name}"
+        own = self.own(project)
         bodies = {}
         for service in project.services:
             seen = self.engine.get(f"/containers/{made_by_nself}-{service.name}/json")
             config = {key: value for key, value in seen["Config"].items() if key != "Hostname"}
             # Labels as large as nself's, that make nobody take these for nself's.
             config["Labels"] = {key.replace("nself", "floor"): value for key, value in (config["Labels"] or {}).items()}
-            bodies[service.name] = {
-                **config,
-                "HostConfig": {**seen["HostConfig"], "NetworkMode": own},
-                "NetworkingConfig": {"EndpointsConfig": {own: {"Aliases": [service.name]}}},
-            }
+            bodies[service.name] = {**config, "HostConfig": seen["HostConfig"]}
         network = self.engine.get(f"/networks/{made_by_nself}")
-        network = {"Name": own, "CheckDuplicate": True, **{key: network[key] for key in ("Driver", "Internal", "Options")}}
-        return Recipe(own, network, bodies, {one.name: one.needs for one in project.services})
+        network = {"Name": own, "CheckDuplicate": True,
+                   **{key: network[key] for key in ("Driver", "Internal", "Options")}}
+        return Recipe(own, network, bodies, {one.name: one.needs for one in project.services}).named(own)
 
     def up(self, recipe: Recipe, workers: int) -> Ran:
         """Makes and starts everything with so many calls at once."""
