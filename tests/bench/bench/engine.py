@@ -164,7 +164,7 @@ def picture(project: str, markers: dict[str, str] | None = None) -> Picture:
         facts = {key: _text(seen[key]) for key in ("Driver", "Internal", "Attachable", "EnableIPv6", "Options", "Labels")}
         put(f"network {seen['Name']}", {**facts, "attached": _text(attached)}, seen["Id"])
     for one in there.containers:
-        seen = ask(f"/containers/{one}/json")
+        seen = _settled(one)
         name = seen["Name"].lstrip("/")
         facts = _container(seen, network_names)
         if markers and name in markers:
@@ -184,7 +184,18 @@ def picture(project: str, markers: dict[str, str] | None = None) -> Picture:
     return Picture(objects, lives)
 
 
-# Set anew each time a container is made, and of no consequence: whose place it took, and where the file lay.
+def _settled(container: str) -> Any:
+    """Inspects a container, when its health check has come to a result."""
+    begin = time.monotonic()
+    while True:
+        seen = ask(f"/containers/{container}/json")
+        is_open = seen["State"].get("Health", {}).get("Status") == "starting" and seen["State"]["Running"]
+        if not is_open or time.monotonic() - begin > PATIENCE:
+            return seen
+        time.sleep(0.05)
+
+
+# Set anew each time a container is made, and of no consequence: whose place it took.
 PASSING_LABELS = ("com.docker.compose.replace",)
 
 
