@@ -17,7 +17,7 @@ from urllib.parse import quote, urlencode
 # Where the engine answers.
 SOCKET = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock").removeprefix("unix://")
 # Long enough for whatever an engine needs a moment for.
-PATIENCE = 30.0
+PATIENCE = 120.0
 
 
 class Refused(Exception):
