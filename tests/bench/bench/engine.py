@@ -10,6 +10,7 @@ import re
 import socket
 import tarfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -105,6 +106,15 @@ def found(project: str) -> Found:
         of("volumes", "Name", "Name", ask("/volumes")["Volumes"] or []))
 
 
+def _delete(path: str) -> str:
+    """Removes something, and returns why it could not."""
+    try:
+        call("DELETE", path)
+    except Refused as refused:
+        return str(refused)
+    return ""
+
+
 def sweep(project: str) -> None:
     """Takes away everything of a project, data too, whoever made it."""
     begin = time.monotonic()
@@ -112,16 +122,12 @@ def sweep(project: str) -> None:
         there = found(project)
         if not (there.containers or there.networks or there.volumes):
             return
-        told = ""
-        for path in ([f"/containers/{one}?force=1&v=1" for one in there.containers]
-                     + [f"/networks/{one}" for one in there.networks]
-                     + [f"/volumes/{quote(one)}" for one in there.volumes]):
-            try:
-                call("DELETE", path)
-            except Refused as refused:
-                told = str(refused)
+        with ThreadPoolExecutor(8) as waiting:
+            told = [*waiting.map(_delete, [f"/containers/{one}?force=1&v=1" for one in there.containers])]
+        told += [_delete(f"/networks/{one}") for one in there.networks]
+        told += [_delete(f"/volumes/{quote(one)}") for one in there.volumes]
         if time.monotonic() - begin > PATIENCE:
-            raise RuntimeError(f"{project} cannot be taken away: {told}")
+            raise RuntimeError(f"{project} cannot be taken away: {' '.join(told)}")
 
 
 @dataclass(frozen=True)

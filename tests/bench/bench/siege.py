@@ -64,6 +64,23 @@ def end(process: subprocess.Popen[str]) -> End:
     return End(process.returncode, said)
 
 
+def kind(wrong: list[str], own: str) -> str:
+    """Says in a few words, the same for alike cases, what is wrong: the first of what `Picture.against` says."""
+    missing = {one.removeprefix("missing: ") for one in wrong if one.startswith("missing: ")}
+    extra = {one.removeprefix("left over: ") for one in wrong if one.startswith("left over: ")}
+    if wrong[0].startswith("the "):
+        pass
+    elif any(re.sub(r"[0-9a-f]{12}_", "", one) in missing for one in extra):
+        return "containers keep a temporary name (ID_NAME)"
+    elif doubled := [one for one in extra if one.endswith(")")]:
+        return f"{doubled[0].split(' ')[0]} is there twice"
+    elif missing:
+        return f"{sorted(missing)[0].split(' ')[0]} is missing"
+    elif extra:
+        return f"{sorted(extra)[0].split(' ')[0]} is left over"
+    return re.sub(r"[0-9a-f]{12,}", "ID", wrong[0].replace(own, "NAME"))[:160]
+
+
 def in_words(reasons: Iterable[str]) -> str:
     """Says what happened how often, most often first."""
     return "; ".join(f"{count} × {reason}" for reason, count in Counter(reasons).most_common())

@@ -20,7 +20,7 @@ from . import Bench
 from ..engine import Picture, picture, put_file, sweep
 from ..measure import Samples
 from ..project import Health, Project, Service
-from ..siege import End, end, in_words, start, up_words
+from ..siege import End, end, in_words, kind, start, up_words
 from ..table import Budget, Figure, Line, Unit
 from ..tools import Tool
 
@@ -149,7 +149,7 @@ class Contest:
         if not wrong:
             self.tally.undamaged += 1
             return
-        self.tally.damage.append(re.sub(r"[0-9a-f]{12,}", "ID", wrong[0].replace(self.own, "NAME"))[:160])
+        self.tally.damage.append(kind(wrong, self.own))
         print(f"    {self.own}, round {number}: {'; '.join(wrong)[:300]}", flush=True)
         if self._alone(edit).code or self._judge({edit})[0]:
             self.tally.unrepaired += 1

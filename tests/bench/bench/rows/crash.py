@@ -21,7 +21,7 @@ from . import Bench
 from ..engine import Picture, picture, put_file, sweep
 from ..measure import Samples
 from ..project import OTHER_IMAGE, Health, Project, Service
-from ..siege import end, in_words, start, up_words
+from ..siege import end, in_words, kind, start, up_words
 from ..table import Budget, Figure, Line, Unit
 from ..tools import Tool
 from ..trap import Side, Trap, kill
@@ -83,13 +83,13 @@ class Tally:
 
     identical: int = 0
     kills: int = 0
-    # Why the others were not identical, the first reason of each.
+    # Why the others were not identical.
     reasons: list[str] = field(default_factory=list)
 
-    def add(self, wrong: list[str]) -> None:
+    def add(self, reason: str) -> None:
         self.kills += 1
-        if wrong:
-            self.reasons.append(wrong[0])
+        if reason:
+            self.reasons.append(reason)
         else:
             self.identical += 1
 
@@ -178,7 +178,7 @@ class Siege:
             trap.watch(process)
             end(process)
         if trap.sprung:
-            call = re.sub(r"^(\S+) /v[\d.]+|\?.*", r"\1 ", trap.calls[nth - 1]).strip()
+            call = re.sub(r"/v[\d.]+(?=/)|\?.*", "", re.sub(r"[0-9a-f]{12,}", "ID", trap.calls[nth - 1]))
             self._judge(way, self.boundaries, f"{side.value} call {nth}, {call}")
         else:
             # It came to its end with fewer calls this time.
@@ -213,7 +213,7 @@ class Siege:
                 wrong.append(f"the third run failed: {third.error}")
             elif self._picture().lives != there.lives:
                 wrong.append("the third run still had something to do")
-        tally.add([self._plain(one) for one in wrong])
+        tally.add(kind(wrong, self.own) if wrong else "")
         self.at = way
         if wrong:
             with (self.folder / "wrong.txt").open("a") as told:
@@ -222,10 +222,6 @@ class Siege:
             self._set_up()
             if way == 0:
                 self._go_back(0)
-
-    def _plain(self, reason: str) -> str:
-        reason = reason.replace(self.own, "NAME")
-        return re.sub(r"[0-9a-f]{12}", "ID", reason)[:200]
 
     def _project(self, way: int) -> Project:
         project = self.shape.state(way)
