@@ -39,7 +39,7 @@ use crate::{
     engine::{self, Attempt, Engine, Holder, Lock, Observe},
     model::{Diagnostic, ServiceName, Share},
     observed::{Observed, Request, SeenTool, ToolPurpose},
-    plan::{Applied, Event, Gist, Op, Plan, Policy, Target},
+    plan::{self, Applied, Event, Gist, Op, Plan, Policy, Target},
 };
 
 /// One pass up to the plan.
@@ -264,6 +264,7 @@ async fn under_lock<E: Engine + Lock>(
         return Ok(Locked::Moved(Box::new(pass)));
     }
     let mut remarks = take_away_helpers(engine, &pass.observed).await;
+    remarks.extend(take_away_older_record(engine, &pass).await);
     let unwritten = |error| format!("this apply is not in the history: {}", back::causes(&error));
     let memory = Memory::begin(project, options, &pass).unwrap_or_else(|error| {
         remarks.push(unwritten(error));
@@ -304,6 +305,17 @@ async fn take_away_helpers<E: Engine>(engine: &E, observed: &Observed) -> Vec<St
         }
     }
     left
+}
+
+/// Takes away the record of before an apply that died once it had written its own. Returns why it could not;
+/// it is in nobody's way.
+async fn take_away_older_record<E: Engine>(engine: &E, pass: &Pass) -> Option<String> {
+    let record = pass.observed.record.clone().filter(|_| pass.observed.has_older_record)?;
+    let (prefix, labels) = (pass.desired.prefix(), plan::ownership_labels(&pass.desired));
+    // To write what is there already leaves it as the only one.
+    let written = engine.execute(&Op::WriteRecord { prefix, labels, record }).await;
+    let why = |error| format!("an older record is left over: {}", back::causes(&error));
+    written.err().map(why)
 }
 
 /// Refuses to do anything else than what was saved.

@@ -56,6 +56,8 @@ pub struct Observed {
     pub inner: BTreeMap<String, InnerState>,
     /// The project's memory.
     pub record: Option<Record>,
+    /// Whether an older memory is still there beside it: an apply died after it had written this one.
+    pub has_older_record: bool,
     /// Ports of the host that containers which are not ours publish, and those of the request that
     /// programs have.
     pub ports: Vec<PortHolder>,

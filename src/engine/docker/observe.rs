@@ -104,6 +104,7 @@ impl Docker {
             image_defaults,
             files: files?,
             inner,
+            has_older_record: memory.as_ref().is_some_and(|memory| memory.has_older),
             record: memory.map(|memory| memory.record),
             ports,
             host,

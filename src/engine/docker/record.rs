@@ -103,16 +103,26 @@ pub(super) struct Memory {
     pub(super) record: Record,
     /// What was learned of the engine when it was written.
     pub(super) lesson: Option<String>,
+    /// Whether there is another one that it stands above.
+    pub(super) has_older: bool,
 }
 
 /// Returns the memory among volumes of ours: the latest that can be read.
 pub(super) fn latest<'a>(volumes: impl IntoIterator<Item = &'a ApiVolume>) -> Option<Memory> {
     let memories = volumes.into_iter().filter_map(|volume| {
         let record = Record::parse(volume.labels.get(label::RECORD)?)?;
-        Some(Memory { record, lesson: volume.labels.get(label::ENGINE_DEFAULTS).cloned() })
+        let lesson = volume.labels.get(label::ENGINE_DEFAULTS).cloned();
+        Some(Memory { record, lesson, has_older: false })
     });
     // Of one generation, what was written at its end stands above the intent at its beginning.
-    memories.max_by_key(|Memory { record, .. }| (record.generation, record.complete, record.at))
+    let rank = |memory: &Memory| {
+        let Record { generation, complete, at, .. } = memory.record;
+        (generation, complete, at)
+    };
+    memories.reduce(|one, other| {
+        let latest = if rank(&one) > rank(&other) { one } else { other };
+        Memory { has_older: true, ..latest }
+    })
 }
 
 /// No name of ours has a dot, so this begins no other project's names.

@@ -28,9 +28,12 @@ class Engine:
         self.local = threading.local()
 
     def ask(self, method: str, path: str, body: object = None) -> tuple[int, bytes]:
-        """Sends one request and returns the status and the body of the answer."""
-        sent = b"" if body is None else json.dumps(body).encode()
-        head = (f"{method} {VERSION}{path} HTTP/1.1\r\nHost: engine\r\nContent-Type: application/json\r\n"
+        """Sends one request and returns the status and the body of the answer. Bytes are sent as an archive."""
+        if isinstance(body, bytes):
+            kind, sent = "x-tar", body
+        else:
+            kind, sent = "json", b"" if body is None else json.dumps(body).encode()
+        head = (f"{method} {VERSION}{path} HTTP/1.1\r\nHost: engine\r\nContent-Type: application/{kind}\r\n"
                 f"Content-Length: {len(sent)}\r\n\r\n")
         try:
             return self._exchange(head.encode() + sent)

@@ -214,6 +214,23 @@ fn while_what_worked_is_brought_back() {
 }
 
 #[test]
+fn between_two_records() {
+    let stage = Stage::new("records");
+    stage.write(OWN);
+    // All is done and remembered; the intent of the beginning is still there.
+    Trap::set("DELETE /v1.41/volumes/", Side::Before).catch(&stage);
+    apply(&stage);
+    // Of each name there is one thing, the record included.
+    let all = picture(&stage);
+    let names = ["container ", "network ", "volume ", "volume the record"];
+    for (key, name) in all.keys().zip(names) {
+        assert!(key.starts_with(name), "{:?}", all.keys());
+    }
+    assert_eq!(all.len(), names.len(), "{:?}", all.keys());
+    assert_eq!(run(&stage, "plan --exit-code").0, 0);
+}
+
+#[test]
 fn while_an_image_is_built() {
     let stage = Stage::new("build");
     let app = stage.folder().join("app");
