@@ -1,0 +1,466 @@
+"""Row 6: what each tool finds of what somebody did behind its back, what it puts right, and what it only imagines.
+
+The kinds of tampering and their harmless look-alikes are in tests/bench/drift/kinds.toml.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import re
+import shlex
+import subprocess
+import tomllib
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from . import Bench
+from ..measure import Samples
+from ..project import SERVICE_IMAGE, Health, Project, Service
+from ..table import Budget, Figure, Line, Unit
+from ..tools import Tool
+
+NUMBER = 6
+TITLE = "drift: what is found, put right, and imagined"
+
+# Containers that somebody else cannot touch meanwhile; the machine has two processors.
+LANES = 3
+# How many kinds one project is used for, so that the lanes end at about the same time.
+SHARE = 25
+# The image of those services that need a shell.
+SHELL_IMAGE = "debian:bookworm-slim"
+# Labels by which a tool knows what it made; what else it writes into labels is its own business.
+OWNERSHIP = ("dev.nself.project", "dev.nself.resource", "com.docker.compose.project", "com.docker.compose.service")
+OWN = ("dev.nself.", "com.docker.compose.", "desktop.docker.io")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One table of kinds.toml, which explains the keys."""
+
+    name: str
+    tampering: bool
+    on: str = "web"
+    do: tuple[str, ...] = ()
+    remake: dict[str, Any] | None = None
+    remake_network: dict[str, Any] | None = None
+    remake_volume: dict[str, Any] | None = None
+    object: str = "container/{container}"
+    names: str = ""
+    why: str = ""
+    undo: tuple[str, ...] = ()
+    file: dict[str, list[list[str]]] = field(default_factory=dict)
+    shuffle: bool = False
+    env: dict[str, str] = field(default_factory=dict)
+    cwd: str = ""
+
+
+@dataclass
+class Outcome:
+    """What one tool made of one kind."""
+
+    tool: str
+    kind: str
+    tampering: bool
+    # Whether its plan said that something differs.
+    found: bool = False
+    # Whether it named the object and the field; only nself is asked.
+    named: bool | None = None
+    # Whether everything is again as it was, and the next plan empty.
+    repaired: bool = False
+    # Whether it wanted a word by name before it did what could lose something.
+    released: bool = False
+    # What it had to say, where it did not do well.
+    told: str = ""
+    # Why the kind could not be tried with this tool.
+    skipped: str = ""
+
+    @property
+    def good(self) -> bool:
+        return bool(self.skipped) or (self.found and self.repaired if self.tampering else not self.found)
+
+
+def kinds(root: Path) -> list[Kind]:
+    """Reads kinds.toml. A key that is not known is refused."""
+    with (root / "tests/bench/drift/kinds.toml").open("rb") as file:
+        tables = tomllib.load(file)
+    lists = {"do", "undo"}
+    return [
+        Kind(tampering=group == "tampering",
+             **{key: tuple(value) if key in lists else value for key, value in table.items()})
+        for group in ("tampering", "harmless") for table in tables[group]]
+
+
+def run(bench: Bench) -> Iterator[Line]:
+    every = kinds(bench.root)
+    if bench.trial:
+        every = [kind for group in (True, False) for kind in every if kind.tampering == group][:3] + every[-3:]
+    tools: list[Tool] = [bench.nself, bench.compose]
+    # Not everybody can get it.
+    if terraform := getattr(bench, "terraform", None):
+        tools.append(terraform)
+    shares = [(tool, every[begin:begin + SHARE]) for tool in tools for begin in range(0, len(every), SHARE)]
+    # Processes, not threads: a kind may ask for another environment or folder.
+    with ProcessPoolExecutor(LANES, multiprocessing.get_context("fork")) as lanes:
+        jobs = [lanes.submit(try_all, bench, tool, number, share) for number, (tool, share) in enumerate(shares)]
+        outcomes = [outcome for job in jobs for outcome in job.result()]
+    detail = bench.root / "target/bench/drift.json"
+    detail.parent.mkdir(parents=True, exist_ok=True)
+    detail.write_text(json.dumps([asdict(one) for one in outcomes], indent=1) + "\n")
+    yield from lines(every, [tool.name for tool in tools], outcomes)
+
+
+def lines(every: list[Kind], tools: list[str], outcomes: list[Outcome]) -> Iterator[Line]:
+    """Returns the lines of the table, the first with the details as a note."""
+    def count(tampering: bool, good: str) -> Line:
+        figures = {}
+        for tool in tools:
+            tried = [one for one in outcomes if one.tool == tool and one.tampering == tampering and not one.skipped]
+            figures[tool] = Figure(Samples([float(sum(bool(getattr(one, good)) for one in tried))]),
+                                   f"of {len(tried)}")
+        what = {"found": "tampering found", "repaired": "tampering put right"}[good] if tampering else "false alarms"
+        return Line(NUMBER, what, Unit.COUNT, figures)
+
+    def missed(tampering: bool, good: str) -> list[str]:
+        wanted = tampering
+        return [one.kind for one in outcomes if one.tool == "nself" and one.tampering == tampering
+                and not one.skipped and bool(getattr(one, good)) != wanted]
+
+    for tampering, good, words in ((True, "found", "all"), (True, "repaired", "all"), (False, "found", "none")):
+        line, missing = count(tampering, good), missed(tampering, good)
+        why = f"{'not so' if tampering else 'wrongly'}: {', '.join(missing)}" if missing else ""
+        yield replace(line, budget=Budget(words, not missing, why),
+                      notes=[details(every, tools, outcomes)] if (tampering, good) == (True, "found") else [])
+
+
+def details(every: list[Kind], tools: list[str], outcomes: list[Outcome]) -> str:
+    """Returns a Markdown table of all kinds and tools."""
+    by_key = {(one.tool, one.kind): one for one in outcomes}
+
+    def cell(tool: str, kind: Kind) -> str:
+        one = by_key[tool, kind.name]
+        if one.skipped:
+            return "n/a"
+        if not kind.tampering:
+            return "false alarm" if one.found else "✓"
+        found, repaired = ("✓" if good else "–" for good in (one.found, one.repaired))
+        return f"{found} {repaired}" + (" (asks first)" if one.released else "")
+
+    text = []
+    for tampering, title in ((True, "Tampering: found, put right"), (False, "Harmless: ✓ is no alarm")):
+        text += ["", f"| {title} | {' | '.join(tools)} |", "| --- |" + " --- |" * len(tools)]
+        text += [f"| {kind.name} | {' | '.join(cell(tool, kind) for tool in tools)} |"
+                 for kind in every if kind.tampering == tampering]
+    return "\n".join(text[1:])
+
+
+def try_all(bench: Bench, tool: Tool, number: int, share: list[Kind]) -> list[Outcome]:
+    """Tries some kinds with one tool, on a project of their own."""
+    place = Place(bench, tool, number)
+    try:
+        place.begin()
+        return [place.attempt(kind) for kind in share]
+    finally:
+        place.end()
+
+
+class Place:
+    """One project of one tool, and what is done to it."""
+
+    def __init__(self, bench: Bench, tool: Tool, number: int) -> None:
+        self.tool = tool
+        self.root = bench.root
+        self.port = 20700 + number
+        self.tag = f"nself-bench/drift{number}:1"
+        self.bound = bench.scratch / f"bound{number}"
+        self.bound.mkdir()
+        self.project = project(f"drift{number}", self.port, self.tag, self.bound)
+        self.good: dict[str, Any] = {}
+        # What Compose has to do where nothing is to do.
+        self.idle: set[str] = set()
+
+    def begin(self) -> None:
+        shell(f"docker tag {SERVICE_IMAGE} {self.tag}")
+        (self.bound / "app.conf").write_text("level = 1\n")
+        self.tool.write(self.project)
+        self.tool.up(self.project)
+        self.good = self.picture()
+        self.idle = self.acts() if self.tool.name == "compose" else set()
+        if self.differs():
+            raise RuntimeError(f"{self.tool.name}: finds something to do right after it was done")
+
+    def end(self) -> None:
+        try:
+            self.tool.down(self.project)
+        except RuntimeError:
+            pass
+        self.sweep()
+        subprocess.run(["docker", "rmi", self.tag], capture_output=True, check=False)
+
+    def sweep(self) -> None:
+        """Takes away whatever has the project's name, or a name of kinds.toml."""
+        own = self.tool.own(self.project)
+        for _ in range(20):
+            for list_them, remove in (("ps -a --format '{{.Names}}'", "rm -f -v"),
+                                      ("network ls --format '{{.ID}} {{.Name}}'", "network rm"),
+                                      ("volume ls --format '{{.Name}}'", "volume rm")):
+                for line in shell(f"docker {list_them}").splitlines():
+                    if line.split()[-1].startswith(own):
+                        subprocess.run(f"docker {remove} {line.split()[0]}", shell=True, capture_output=True,
+                                       check=False)
+            if not self.names():
+                return
+
+    def names(self) -> list[str]:
+        own = self.tool.own(self.project)
+        lists = ("ps -a --format '{{.Names}}'", "network ls --format '{{.Name}}'", "volume ls --format '{{.Name}}'")
+        return [name for one in lists for name in shell(f"docker {one}").split() if name.startswith(own)]
+
+    def again(self, now: dict[str, Any]) -> None:
+        """Brings the project up anew where the tool did not put it right: of containers only those that differ."""
+        wrong = [key for key in {*now, *self.good} if now.get(key) != self.good.get(key)]
+        if all(key.startswith("container ") for key in wrong):
+            there = [key.split(" /")[1] for key in wrong if key in now]
+            subprocess.run(["docker", "rm", "-f", "-v", *there], capture_output=True, check=False)
+            self.tool.up(self.project)
+            if self.picture() == self.good and not self.differs():
+                return
+        try:
+            self.tool.down(self.project)
+        except RuntimeError:
+            pass
+        self.sweep()
+        self.begin()
+
+    def attempt(self, kind: Kind) -> Outcome:
+        outcome = Outcome(self.tool.name, kind.name, kind.tampering)
+        try:
+            if kind.tampering:
+                self.tamper(kind, outcome)
+            else:
+                self.harmless(kind, outcome)
+        finally:
+            for command in kind.undo:
+                subprocess.run(self.fill(command, kind), shell=True, capture_output=True, check=False)
+        if (now := self.picture()) != self.good:
+            self.again(now)
+        return outcome
+
+    def tamper(self, kind: Kind, outcome: Outcome) -> None:
+        self.act(kind)
+        if self.picture() == self.good:
+            raise RuntimeError(f"{kind.name}: changed nothing of {self.tool.name}'s project")
+        outcome.found = self.differs()
+        if self.tool.name == "nself":
+            outcome.named = self.is_named(kind)
+        try:
+            self.repair(outcome)
+        except RuntimeError as error:
+            outcome.told = str(error)[-600:]
+        # The kind's own objects are not the tool's to remove.
+        for command in kind.undo:
+            subprocess.run(self.fill(command, kind), shell=True, capture_output=True, check=False)
+        now = self.picture()
+        outcome.repaired = now == self.good and not self.differs()
+        # A dry run that says nothing and an `up` that puts it right: whoever runs it finds it.
+        outcome.found = outcome.found or outcome.repaired
+        if not outcome.repaired and not outcome.told:
+            outcome.told = difference(self.good, now)[:600]
+
+    def repair(self, outcome: Outcome) -> None:
+        """Lets the tool put it right; whoever wants to be told yes is told yes."""
+        match self.tool.name:
+            case "nself":
+                held = json.loads(self.tool.call(self.project, "plan", "--json").ensure().out)["nself"]["held"]
+                releases = [word for one in held for word in ("--allow", one["allow"])]
+                outcome.released = bool(held)
+                self.tool.call(self.project, "apply", "--yes", *releases).ensure()
+            case "compose":
+                self.tool.call(self.project, "up", "--detach", "--remove-orphans", "--yes", "--wait").ensure()
+            case _:
+                self.tool.up(self.project)
+
+    def harmless(self, kind: Kind, outcome: Outcome) -> None:
+        if kind.file and self.tool.name not in kind.file:
+            outcome.skipped = "cannot be written otherwise"
+            return
+        before = dict(os.environ), os.getcwd()
+        try:
+            self.act(kind)
+            if kind.shuffle:
+                self.tool.write(shuffled(self.project))
+            for old, new in kind.file.get(self.tool.name, []):
+                self.rewrite(self.fill(old, kind), self.fill(new, kind), kind)
+            os.environ.update(kind.env)
+            os.chdir(kind.cwd or ".")
+            outcome.found = self.differs()
+            if outcome.found:
+                outcome.told = self.tool.plan(self.project).out[-600:]
+        finally:
+            os.chdir(before[1])
+            os.environ.clear()
+            os.environ.update(before[0])
+            self.tool.write(self.project)
+
+    def rewrite(self, old: str, new: str, kind: Kind) -> None:
+        file = self.file()
+        text = file.read_text()
+        if old not in text:
+            raise RuntimeError(f"{kind.name}: nothing reads {old!r} in {file}")
+        file.write_text(text.replace(old, new, 1))
+
+    def file(self) -> Path:
+        """The file in which the tool has the project."""
+        names = {"nself": "nself.toml", "compose": "compose.yaml", "terraform": "main.tf"}
+        return self.tool.folder(self.project) / names[self.tool.name]
+
+    def act(self, kind: Kind) -> None:
+        for command in kind.do:
+            shell(self.fill(command, kind))
+        words = {"container": kind.remake, "network": kind.remake_network, "volume": kind.remake_volume}
+        for what, changes in words.items():
+            if changes is not None:
+                name = self.fill({"container": "{container}", "network": "{network}", "volume": "{volume}"}[what], kind)
+                # A label of a volume of Compose, say, is in no tool's way: it has none of that name.
+                told = json.dumps(changes)
+                shell(f"{self.root}/tests/bench/drift/remake {what} {name} {shlex.quote(self.fill(told, kind))}")
+
+    def fill(self, text: str, kind: Kind) -> str:
+        """Puts the names of this project in place of the words of kinds.toml."""
+        own = self.tool.own(self.project)
+        container = {name: self.tool.container(self.project, name) for name in ("web", "api", "job")}
+        words = {
+            **container, "container": container[kind.on], "service": kind.on, "project": own, "tag": self.tag,
+            "network": network(self.tool.name, own), "volume": volume(self.tool.name, own), "port": str(self.port),
+            "folder": str(self.bound), "other": f"{own}x-other", "file": str(self.file()),
+        }
+        return re.sub(r"\{(\w+)\}", lambda match: words.get(match[1], match[0]), text)
+
+    def differs(self) -> bool:
+        """Returns whether the tool's plan has anything to do, beyond what it always has."""
+        if self.tool.name != "compose":
+            return self.tool.differs(self.project)
+        return bool(self.acts() - self.idle)
+
+    def acts(self) -> set[str]:
+        """What Compose says that it would do; a job that has ended is started each time."""
+        told = self.tool.plan(self.project).err.splitlines()
+        return {line.strip() for line in told if re.search(r"\b(Creat|Recreat|Start|Remov|Stopp|Restart)", line)}
+
+    def is_named(self, kind: Kind) -> bool:
+        """Returns whether nself's plan names the object and the field that the kind is about."""
+        told = json.loads(self.tool.call(self.project, "plan", "--json").ensure().out)["nself"]["changes"]
+        change = told.get(self.fill(kind.object, kind))
+        if change is None:
+            return False
+        paths = [".".join(one["path"]) for one in change["fields"]]
+        return not kind.names or self.fill(kind.names, kind) in paths
+
+    def picture(self) -> dict[str, Any]:
+        """Returns all that the engine says of the project, but for ids, times and addresses."""
+        seen: dict[str, Any] = {}
+        own = self.tool.own(self.project)
+        mine = [name for name in shell("docker ps -a --format '{{.Names}}'").split() if name.startswith(own)]
+        if mine:
+            for one in json.loads(shell(f"docker inspect --type container {' '.join(mine)}")):
+                seen[f"container {one['Name']}"] = container_picture(one)
+        for what in ("network", "volume"):
+            listed = shell(f"docker {what} ls --format '{{{{.{'ID' if what == 'network' else 'Name'}}}}} {{{{.Name}}}}'")
+            # nself keeps its memory in volumes; what is in it is its own business.
+            ids = [line.split()[0] for line in listed.splitlines()
+                   if line.split()[-1].startswith(own) and f"{own}.nself." not in line]
+            for one in json.loads(shell(f"docker {what} inspect {' '.join(ids)}")) if ids else []:
+                key = f"{what} {one['Name']}"
+                while key in seen:
+                    key += "+"
+                seen[key] = {
+                    name: one.get(name) for name in ("Driver", "Options", "Internal", "Attachable", "EnableIPv6")}
+                seen[key]["Labels"] = labels(one.get("Labels"))
+        return seen
+
+
+def container_picture(one: dict[str, Any]) -> dict[str, Any]:
+    config = dict(one["Config"])
+    if config["Hostname"] == one["Id"][:12]:
+        del config["Hostname"]
+    config["Labels"] = labels(config["Labels"])
+    networks = {}
+    for name, endpoint in one["NetworkSettings"]["Networks"].items():
+        aliases = sorted(set(endpoint["Aliases"] or []) - {one["Id"][:12]})
+        networks[name] = {"aliases": aliases, "address": endpoint["IPAMConfig"] or None, "links": endpoint["Links"],
+                          "options": endpoint["DriverOpts"]}
+    # A volume without a name has another one each time.
+    mounts = sorted((mount["Destination"], mount["Type"], mount.get("Name") or mount["Source"], mount["RW"])
+                    for mount in one["Mounts"])
+    status = one["State"]["Status"]
+    return {"image": one["Image"], "config": tidy(config), "host": tidy(one["HostConfig"]), "networks": networks,
+            "mounts": mounts, "status": [status, one["State"]["ExitCode"]] if status == "exited" else status}
+
+
+def labels(given: Mapping[str, str] | None) -> dict[str, str]:
+    return {name: value for name, value in (given or {}).items() if name in OWNERSHIP or not name.startswith(OWN)}
+
+
+def tidy(values: dict[str, Any]) -> dict[str, Any]:
+    """Nothing at all is written in several ways; the order of some lists says nothing."""
+    orderless = ("Env", "CapAdd", "CapDrop", "Binds", "Ulimits", "SecurityOpt")
+    return {
+        key: sorted(value, key=str) if key in orderless else value
+        for key, value in values.items() if value not in (None, False, 0, "", [], {})}
+
+
+def difference(before: dict[str, Any], after: dict[str, Any], way: str = "") -> str:
+    """Says where two pictures differ."""
+    parts = []
+    for key in sorted({*before, *after}):
+        one, two = before.get(key), after.get(key)
+        if one == two:
+            continue
+        if isinstance(one, dict) and isinstance(two, dict):
+            parts.append(difference(one, two, f"{way}{key} / "))
+        else:
+            parts.append(f"{way}{key}: {one} is {two}")
+    return "; ".join(parts)
+
+
+def shell(command: str) -> str:
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=120,
+                          check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"`{command}` ended with {done.returncode}: {done.stderr[-500:]}")
+    return done.stdout
+
+
+def network(tool: str, own: str) -> str:
+    return {"nself": own, "compose": f"{own}_default"}.get(tool, own)
+
+
+def volume(tool: str, own: str) -> str:
+    return {"nself": f"{own}-web-data", "compose": f"{own}_data"}.get(tool, f"{own}-data")
+
+
+def project(name: str, port: int, tag: str, bound: Path) -> Project:
+    web = Service(
+        "web", SHELL_IMAGE, ("sleep", "infinity"), env={"LEVEL": "info", "NOTE": "a b"}, ports={port: 80},
+        labels={"team": "core"}, volumes={"data": "/data"}, binds={f"{bound}/app.conf": "/etc/app.conf"},
+        tmpfs={"/cache": "size=8m"}, memory=128 << 20, cpus=0.5, pids=50, init=True, cap_drop=("MKNOD",),
+        sysctls={"net.core.somaxconn": "512"}, log_options={"max-size": "10m"})
+    api = Service("api", tag, ("serve", "8080"), env={"ANSWER": "ok"}, needs=("web",),
+                  health=Health(("/service", "probe", "8080"), 1))
+    # Somebody waits for it: Compose takes a job that has ended for a failure otherwise.
+    job = Service("job", SHELL_IMAGE, ("true",), job=True)
+    return Project(name, (web, replace(api, needs=("web", "job")), job))
+
+
+def shuffled(given: Project) -> Project:
+    """Returns the same project with everything in another order."""
+    def turned(values: dict[Any, Any]) -> dict[Any, Any]:
+        return dict(reversed(values.items()))
+
+    services = tuple(replace(one, env=turned(one.env), labels=turned(one.labels), needs=one.needs[::-1])
+                     for one in reversed(given.services))
+    return replace(given, services=services)
