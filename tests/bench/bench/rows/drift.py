@@ -9,7 +9,6 @@ import json
 import multiprocessing
 import os
 import re
-import shlex
 import subprocess
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -19,8 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from . import Bench
+from ..engine import Engine
 from ..measure import Samples
 from ..project import SERVICE_IMAGE, Health, Project, Service
+from ..remake import remake
 from ..table import Budget, Figure, Line, Unit
 from ..tools import Tool
 
@@ -51,6 +52,7 @@ class Kind:
     remake_volume: dict[str, Any] | None = None
     object: str = "container/{container}"
     names: str = ""
+    check: str = ""
     why: str = ""
     undo: tuple[str, ...] = ()
     file: dict[str, list[list[str]]] = field(default_factory=dict)
@@ -72,8 +74,8 @@ class Outcome:
     named: bool | None = None
     # Whether everything is again as it was, and the next plan empty.
     repaired: bool = False
-    # Whether it wanted a word by name before it did what could lose something.
-    released: bool = False
+    # What it wanted a word for by name, because it could lose something or is not its own.
+    releases: list[str] = field(default_factory=list)
     # What it had to say, where it did not do well.
     told: str = ""
     # Why the kind could not be tried with this tool.
@@ -89,10 +91,11 @@ def kinds(root: Path) -> list[Kind]:
     with (root / "tests/bench/drift/kinds.toml").open("rb") as file:
         tables = tomllib.load(file)
     lists = {"do", "undo"}
-    return [
-        Kind(tampering=group == "tampering",
-             **{key: tuple(value) if key in lists else value for key, value in table.items()})
-        for group in ("tampering", "harmless") for table in tables[group]]
+    def read(table: dict[str, Any], tampering: bool) -> Kind:
+        values: dict[str, Any] = {key: tuple(value) if key in lists else value for key, value in table.items()}
+        return Kind(tampering=tampering, **values)
+
+    return [read(table, group == "tampering") for group in ("tampering", "harmless") for table in tables[group]]
 
 
 def run(bench: Bench) -> Iterator[Line]:
@@ -148,7 +151,7 @@ def details(every: list[Kind], tools: list[str], outcomes: list[Outcome]) -> str
         if not kind.tampering:
             return "false alarm" if one.found else "✓"
         found, repaired = ("✓" if good else "–" for good in (one.found, one.repaired))
-        return f"{found} {repaired}" + (" (asks first)" if one.released else "")
+        return f"{found} {repaired}" + (" (asks first)" if one.releases else "")
 
     text = []
     for tampering, title in ((True, "Tampering: found, put right"), (False, "Harmless: ✓ is no alarm")):
@@ -172,8 +175,9 @@ class Place:
     """One project of one tool, and what is done to it."""
 
     def __init__(self, bench: Bench, tool: Tool, number: int) -> None:
+        self.bench = bench
         self.tool = tool
-        self.root = bench.root
+        self.engine = Engine()
         self.port = 20700 + number
         self.tag = f"nself-bench/drift{number}:1"
         self.bound = bench.scratch / f"bound{number}"
@@ -202,28 +206,25 @@ class Place:
         subprocess.run(["docker", "rmi", self.tag], capture_output=True, check=False)
 
     def sweep(self) -> None:
-        """Takes away whatever has the project's name, or a name of kinds.toml."""
+        """Takes away whatever has the project's name in front. A network may need a moment until nobody is on it."""
         own = self.tool.own(self.project)
         for _ in range(20):
-            for list_them, remove in (("ps -a --format '{{.Names}}'", "rm -f -v"),
-                                      ("network ls --format '{{.ID}} {{.Name}}'", "network rm"),
-                                      ("volume ls --format '{{.Name}}'", "volume rm")):
-                for line in shell(f"docker {list_them}").splitlines():
-                    if line.split()[-1].startswith(own):
-                        subprocess.run(f"docker {remove} {line.split()[0]}", shell=True, capture_output=True,
-                                       check=False)
-            if not self.names():
+            left = []
+            for what, remove in (("ps -a --format '{{.ID}} {{.Names}}'", "rm -f -v"),
+                                 ("network ls --format '{{.ID}} {{.Name}}'", "network rm"),
+                                 ("volume ls --format '{{.Name}} {{.Name}}'", "volume rm")):
+                lines = [line.split() for line in shell(f"docker {what}").splitlines()]
+                ids = [line[0] for line in lines if line[1].startswith(own)]
+                left += ids
+                if ids:
+                    subprocess.run(["docker", *remove.split(), *ids], capture_output=True, check=False)
+            if not left:
                 return
-
-    def names(self) -> list[str]:
-        own = self.tool.own(self.project)
-        lists = ("ps -a --format '{{.Names}}'", "network ls --format '{{.Name}}'", "volume ls --format '{{.Name}}'")
-        return [name for one in lists for name in shell(f"docker {one}").split() if name.startswith(own)]
 
     def again(self, now: dict[str, Any]) -> None:
         """Brings the project up anew where the tool did not put it right: of containers only those that differ."""
         wrong = [key for key in {*now, *self.good} if now.get(key) != self.good.get(key)]
-        if all(key.startswith("container ") for key in wrong):
+        if wrong and all(key.startswith("container ") for key in wrong):
             there = [key.split(" /")[1] for key in wrong if key in now]
             subprocess.run(["docker", "rm", "-f", "-v", *there], capture_output=True, check=False)
             self.tool.up(self.project)
@@ -246,21 +247,27 @@ class Place:
         finally:
             for command in kind.undo:
                 subprocess.run(self.fill(command, kind), shell=True, capture_output=True, check=False)
-        if (now := self.picture()) != self.good:
+        if (now := self.picture()) != self.good or not outcome.good:
             self.again(now)
         return outcome
 
     def tamper(self, kind: Kind, outcome: Outcome) -> None:
         self.act(kind)
-        if self.picture() == self.good:
+        if self.picture() == self.good and not kind.check:
             raise RuntimeError(f"{kind.name}: changed nothing of {self.tool.name}'s project")
-        outcome.found = self.differs()
         if self.tool.name == "nself":
-            outcome.named = self.is_named(kind)
+            self.look(kind, outcome)
+        else:
+            outcome.found = self.differs()
         try:
             self.repair(outcome)
         except RuntimeError as error:
             outcome.told = str(error)[-600:]
+        if kind.check:
+            done = subprocess.run(self.fill(kind.check, kind), shell=True, capture_output=True, check=False)
+            outcome.repaired = done.returncode == 0 and not self.differs()
+            outcome.found = outcome.found or outcome.repaired
+            return
         # The kind's own objects are not the tool's to remove.
         for command in kind.undo:
             subprocess.run(self.fill(command, kind), shell=True, capture_output=True, check=False)
@@ -275,12 +282,11 @@ class Place:
         """Lets the tool put it right; whoever wants to be told yes is told yes."""
         match self.tool.name:
             case "nself":
-                held = json.loads(self.tool.call(self.project, "plan", "--json").ensure().out)["nself"]["held"]
-                releases = [word for one in held for word in ("--allow", one["allow"])]
-                outcome.released = bool(held)
-                self.tool.call(self.project, "apply", "--yes", *releases).ensure()
+                releases = [word for one in outcome.releases for word in ("--allow", one)]
+                self.bench.nself.call(self.project, "apply", "--yes", *releases).ensure()
             case "compose":
-                self.tool.call(self.project, "up", "--detach", "--remove-orphans", "--yes", "--wait").ensure()
+                self.bench.compose.call(
+                    self.project, "up", "--detach", "--remove-orphans", "--yes", "--wait").ensure()
             case _:
                 self.tool.up(self.project)
 
@@ -325,9 +331,7 @@ class Place:
         for what, changes in words.items():
             if changes is not None:
                 name = self.fill({"container": "{container}", "network": "{network}", "volume": "{volume}"}[what], kind)
-                # A label of a volume of Compose, say, is in no tool's way: it has none of that name.
-                told = json.dumps(changes)
-                shell(f"{self.root}/tests/bench/drift/remake {what} {name} {shlex.quote(self.fill(told, kind))}")
+                remake(self.engine, what, name, json.loads(self.fill(json.dumps(changes), kind)))
 
     def fill(self, text: str, kind: Kind) -> str:
         """Puts the names of this project in place of the words of kinds.toml."""
@@ -351,36 +355,38 @@ class Place:
         told = self.tool.plan(self.project).err.splitlines()
         return {line.strip() for line in told if re.search(r"\b(Creat|Recreat|Start|Remov|Stopp|Restart)", line)}
 
-    def is_named(self, kind: Kind) -> bool:
-        """Returns whether nself's plan names the object and the field that the kind is about."""
-        told = json.loads(self.tool.call(self.project, "plan", "--json").ensure().out)["nself"]["changes"]
-        change = told.get(self.fill(kind.object, kind))
-        if change is None:
-            return False
-        paths = [".".join(one["path"]) for one in change["fields"]]
-        return not kind.names or self.fill(kind.names, kind) in paths
+    def look(self, kind: Kind, outcome: Outcome) -> None:
+        """Asks nself what it found, whether it names what the kind is about, and what it wants a word for."""
+        told = json.loads(self.bench.nself.call(self.project, "plan", "--json").ensure().out)
+        own = told["nself"]
+        outcome.found = bool(own["changes"])
+        outcome.releases = [one["allow"] for one in own["held"]]
+        change = own["changes"].get(self.fill(kind.object, kind))
+        paths = [".".join(one["path"]) for one in change.get("fields", [])] if change else []
+        outcome.named = change is not None and (not kind.names or self.fill(kind.names, kind) in paths)
 
     def picture(self) -> dict[str, Any]:
         """Returns all that the engine says of the project, but for ids, times and addresses."""
         seen: dict[str, Any] = {}
-        own = self.tool.own(self.project)
-        mine = [name for name in shell("docker ps -a --format '{{.Names}}'").split() if name.startswith(own)]
-        if mine:
-            for one in json.loads(shell(f"docker inspect --type container {' '.join(mine)}")):
-                seen[f"container {one['Name']}"] = container_picture(one)
-        for what in ("network", "volume"):
-            listed = shell(f"docker {what} ls --format '{{{{.{'ID' if what == 'network' else 'Name'}}}}} {{{{.Name}}}}'")
-            # nself keeps its memory in volumes; what is in it is its own business.
-            ids = [line.split()[0] for line in listed.splitlines()
-                   if line.split()[-1].startswith(own) and f"{own}.nself." not in line]
-            for one in json.loads(shell(f"docker {what} inspect {' '.join(ids)}")) if ids else []:
-                key = f"{what} {one['Name']}"
-                while key in seen:
-                    key += "+"
-                seen[key] = {
-                    name: one.get(name) for name in ("Driver", "Options", "Internal", "Attachable", "EnableIPv6")}
-                seen[key]["Labels"] = labels(one.get("Labels"))
+        for listed in self.listed("containers"):
+            seen[f"container {listed['Names'][0]}"] = container_picture(
+                self.engine.call("GET", f"/containers/{listed['Id']}/json"))
+        for one in [*self.listed("networks"), *self.listed("volumes")]:
+            key = f"{'network' if 'Id' in one else 'volume'} {one['Name']}"
+            while key in seen:
+                key += " again"
+            kept = ("Driver", "Options", "Internal", "Attachable", "EnableIPv6")
+            seen[key] = {name: one.get(name) for name in kept} | {"Labels": labels(one.get("Labels"))}
         return seen
+
+    def listed(self, what: str) -> list[dict[str, Any]]:
+        """The engine's containers, networks or volumes that have the project's name in front."""
+        own = self.tool.own(self.project)
+        told = self.engine.call("GET", f"/{what}?all=1" if what != "containers" else "/containers/json?all=1")
+        every = told["Volumes"] or [] if what == "volumes" else told
+        names = [one["Names"][0].lstrip("/") if what == "containers" else one["Name"] for one in every]
+        # nself keeps its memory in volumes; what is in it is its own business.
+        return [one for one, name in zip(every, names) if name.startswith(own) and not name.startswith(f"{own}.nself.")]
 
 
 def container_picture(one: dict[str, Any]) -> dict[str, Any]:

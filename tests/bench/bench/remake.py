@@ -1,5 +1,5 @@
-#!/usr/bin/env python3
-"""Makes an object anew from its own inspection, with something changed: `remake container|network|volume NAME JSON`.
+"""Makes an object anew from its own inspection, with something changed: `python3 -m bench.remake container NAME JSON`,
+or network, or volume.
 
 Name, labels and everything else stay, so only what was changed can tell the two apart. Containers on a network are
 put back on it, and containers with a volume are made anew with the new one. The JSON has up to four keys:
@@ -13,38 +13,22 @@ put back on it, and containers with a volume are made anew with the new one. The
 
 from __future__ import annotations
 
-import http.client
 import json
-import socket
 import sys
 import urllib.parse
 from typing import Any
 
-SOCKET = "/var/run/docker.sock"
-
-
-class Engine(http.client.HTTPConnection):
-    """The engine on this machine."""
-
-    def __init__(self) -> None:
-        super().__init__("docker")
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.connect(SOCKET)
-
-    def call(self, method: str, path: str, body: object = None) -> Any:
-        self.request(method, path, json.dumps(body) if body is not None else None, {"Content-Type": "application/json"})
-        response = self.getresponse()
-        text = response.read()
-        if response.status >= 400:
-            raise SystemExit(f"remake: {method} {path}: {response.status} {text.decode(errors='replace')}")
-        return json.loads(text) if text else None
+from .engine import Engine
 
 
 def main() -> None:
     what, name, changes = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
-    {"container": container, "network": network, "volume": volume}[what](Engine(), name, changes)
+    remake(Engine(), what, name, changes)
+
+
+def remake(engine: Engine, what: str, name: str, changes: dict[str, Any]) -> None:
+    """Makes the object `name` of the class `what` anew."""
+    {"container": container, "network": network, "volume": volume}[what](engine, name, changes)
 
 
 def container(engine: Engine, name: str, changes: dict[str, Any]) -> None:
@@ -58,7 +42,10 @@ def container(engine: Engine, name: str, changes: dict[str, Any]) -> None:
 
 def network(engine: Engine, name: str, changes: dict[str, Any]) -> None:
     seen = engine.call("GET", f"/networks/{name}")
-    members = {one: engine.call("GET", f"/containers/{one}/json") for one in seen["Containers"]}
+    # Of containers that do not run the network knows nothing.
+    filters = urllib.parse.quote(json.dumps({"network": [seen["Id"]]}))
+    ids = [one["Id"] for one in engine.call("GET", f"/containers/json?all=1&filters={filters}")]
+    members = {one: engine.call("GET", f"/containers/{one}/json") for one in ids}
     body = {key: seen[key] for key in ("Name", "Driver", "Internal", "Attachable", "EnableIPv6", "Options", "Labels")}
     change(body, changes)
     if not changes.get("beside"):
@@ -138,7 +125,7 @@ def change_mount(host: dict[str, Any], target: str, change: dict[str, Any]) -> N
             if change:
                 host["Binds"].append(f"{change.get('source', source)}:{inside}:{'ro' if read_only else 'rw'}")
             return
-    raise SystemExit(f"remake: nothing is mounted at {target}")
+    raise RuntimeError(f"nothing is mounted at {target}")
 
 
 def create(engine: Engine, body: dict[str, Any], start: bool) -> None:
@@ -159,7 +146,11 @@ def create(engine: Engine, body: dict[str, Any], start: bool) -> None:
     for network, endpoint in networks.items():
         engine.call("POST", f"/networks/{network}/connect", {"Container": made, "EndpointConfig": endpoint})
     if start:
-        engine.call("POST", f"/containers/{made}/start")
+        try:
+            engine.call("POST", f"/containers/{made}/start")
+        except RuntimeError:
+            # An engine that may not do everything itself, as in a container, starts no privileged one.
+            pass
 
 
 if __name__ == "__main__":
