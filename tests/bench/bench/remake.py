@@ -13,25 +13,27 @@ put back on it, and containers with a volume are made anew with the new one. The
 
 from __future__ import annotations
 
+import http.client
 import json
+import socket
 import sys
 import urllib.parse
 from typing import Any
 
-from .engine import Engine
+SOCKET = "/var/run/docker.sock"
 
 
 def main() -> None:
     what, name, changes = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
-    remake(Engine(), what, name, changes)
+    remake(Direct(), what, name, changes)
 
 
-def remake(engine: Engine, what: str, name: str, changes: dict[str, Any]) -> None:
+def remake(engine: Direct, what: str, name: str, changes: dict[str, Any]) -> None:
     """Makes the object `name` of the class `what` anew."""
     {"container": container, "network": network, "volume": volume}[what](engine, name, changes)
 
 
-def container(engine: Engine, name: str, changes: dict[str, Any]) -> None:
+def container(engine: Direct, name: str, changes: dict[str, Any]) -> None:
     seen = engine.call("GET", f"/containers/{name}/json")
     body = body_of(seen)
     change(body, changes)
@@ -40,7 +42,7 @@ def container(engine: Engine, name: str, changes: dict[str, Any]) -> None:
     create(engine, body, seen["State"]["Running"])
 
 
-def network(engine: Engine, name: str, changes: dict[str, Any]) -> None:
+def network(engine: Direct, name: str, changes: dict[str, Any]) -> None:
     seen = engine.call("GET", f"/networks/{name}")
     # Of containers that do not run the network knows nothing.
     filters = urllib.parse.quote(json.dumps({"network": [seen["Id"]]}))
@@ -59,7 +61,7 @@ def network(engine: Engine, name: str, changes: dict[str, Any]) -> None:
             engine.call("POST", f"/networks/{made}/connect", {"Container": member, "EndpointConfig": place})
 
 
-def volume(engine: Engine, name: str, changes: dict[str, Any]) -> None:
+def volume(engine: Direct, name: str, changes: dict[str, Any]) -> None:
     seen = engine.call("GET", f"/volumes/{name}")
     filters = urllib.parse.quote(json.dumps({"volume": [name]}))
     users = [one["Id"] for one in engine.call("GET", f"/containers/json?all=1&filters={filters}")]
@@ -128,7 +130,7 @@ def change_mount(host: dict[str, Any], target: str, change: dict[str, Any]) -> N
     raise RuntimeError(f"nothing is mounted at {target}")
 
 
-def create(engine: Engine, body: dict[str, Any], start: bool) -> None:
+def create(engine: Direct, body: dict[str, Any], start: bool) -> None:
     name, networks = body.pop("Name"), body.pop("Networks")
     body["Env"] = [f"{key}={value}" for key, value in body["Env"].items()]
     mode = body["HostConfig"]["NetworkMode"]
@@ -151,6 +153,26 @@ def create(engine: Engine, body: dict[str, Any], start: bool) -> None:
         except RuntimeError:
             # An engine that may not do everything itself, as in a container, starts no privileged one.
             pass
+
+
+class Direct(http.client.HTTPConnection):
+    """The engine on this machine, asked directly: no client says all that an engine understands."""
+
+    def __init__(self) -> None:
+        super().__init__("docker")
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect(SOCKET)
+
+    def call(self, method: str, path: str, body: object = None) -> Any:
+        self.request(method, path, json.dumps(body) if body is not None else None, {"Content-Type": "application/json"})
+        response = self.getresponse()
+        text = response.read()
+        if response.status >= 400:
+            raise RuntimeError(f"{method} {path}: {response.status} {text.decode(errors='replace')}")
+        return json.loads(text) if text else None
+
 
 
 if __name__ == "__main__":

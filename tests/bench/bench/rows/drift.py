@@ -18,10 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from . import Bench
-from ..engine import Engine
 from ..measure import Samples
 from ..project import SERVICE_IMAGE, Health, Project, Service
-from ..remake import remake
+from ..remake import Direct, remake
 from ..table import Budget, Figure, Line, Unit
 from ..tools import Tool
 
@@ -68,9 +67,9 @@ class Outcome:
     tool: str
     kind: str
     tampering: bool
-    # Whether its plan said that something differs.
+    # Whether its plan said that something differs, or its apply put it right.
     found: bool = False
-    # Whether it named the object and the field; only nself is asked.
+    # Whether the plan named the object and the field, too. Only nself is asked, and has not found it otherwise.
     named: bool | None = None
     # Whether everything is again as it was, and the next plan empty.
     repaired: bool = False
@@ -123,15 +122,14 @@ def lines(every: list[Kind], tools: list[str], outcomes: list[Outcome]) -> Itera
         figures = {}
         for tool in tools:
             tried = [one for one in outcomes if one.tool == tool and one.tampering == tampering and not one.skipped]
-            figures[tool] = Figure(Samples([float(sum(bool(getattr(one, good)) for one in tried))]),
-                                   f"of {len(tried)}")
+            figures[tool] = Figure(Samples([float(sum(getattr(one, good) for one in tried))]), f"/ {len(tried)}")
         what = {"found": "tampering found", "repaired": "tampering put right"}[good] if tampering else "false alarms"
         return Line(NUMBER, what, Unit.COUNT, figures)
 
     def missed(tampering: bool, good: str) -> list[str]:
         wanted = tampering
         return [one.kind for one in outcomes if one.tool == "nself" and one.tampering == tampering
-                and not one.skipped and bool(getattr(one, good)) != wanted]
+                and not one.skipped and getattr(one, good) != wanted]
 
     for tampering, good, words in ((True, "found", "all"), (True, "repaired", "all"), (False, "found", "none")):
         line, missing = count(tampering, good), missed(tampering, good)
@@ -177,7 +175,7 @@ class Place:
     def __init__(self, bench: Bench, tool: Tool, number: int) -> None:
         self.bench = bench
         self.tool = tool
-        self.engine = Engine()
+        self.engine = Direct()
         self.port = 20700 + number
         self.tag = f"nself-bench/drift{number}:1"
         self.bound = bench.scratch / f"bound{number}"
@@ -228,7 +226,7 @@ class Place:
             there = [key.split(" /")[1] for key in wrong if key in now]
             subprocess.run(["docker", "rm", "-f", "-v", *there], capture_output=True, check=False)
             self.tool.up(self.project)
-            if self.picture() == self.good and not self.differs():
+            if self.picture() == self.good:
                 return
         try:
             self.tool.down(self.project)
@@ -244,6 +242,9 @@ class Place:
                 self.tamper(kind, outcome)
             else:
                 self.harmless(kind, outcome)
+        except RuntimeError as error:
+            # An engine in a container, say, cannot do all that others can.
+            outcome.skipped = str(error)[-600:]
         finally:
             for command in kind.undo:
                 subprocess.run(self.fill(command, kind), shell=True, capture_output=True, check=False)
@@ -253,8 +254,12 @@ class Place:
 
     def tamper(self, kind: Kind, outcome: Outcome) -> None:
         self.act(kind)
-        if self.picture() == self.good and not kind.check:
-            raise RuntimeError(f"{kind.name}: changed nothing of {self.tool.name}'s project")
+        if self.picture() == self.good:
+            if self.tool.name == "nself":
+                raise RuntimeError(f"{kind.name}: changed nothing of the project")
+            # Labels, say, where a tool writes none.
+            outcome.skipped = "changes nothing of what it made"
+            return
         if self.tool.name == "nself":
             self.look(kind, outcome)
         else:
@@ -263,10 +268,12 @@ class Place:
             self.repair(outcome)
         except RuntimeError as error:
             outcome.told = str(error)[-600:]
+        if outcome.named is False:
+            outcome.found = False
         if kind.check:
             done = subprocess.run(self.fill(kind.check, kind), shell=True, capture_output=True, check=False)
-            outcome.repaired = done.returncode == 0 and not self.differs()
-            outcome.found = outcome.found or outcome.repaired
+            outcome.repaired = done.returncode == 0 and not outcome.told and not self.differs()
+            outcome.found = outcome.found or (outcome.repaired and outcome.named is None)
             return
         # The kind's own objects are not the tool's to remove.
         for command in kind.undo:
@@ -274,7 +281,7 @@ class Place:
         now = self.picture()
         outcome.repaired = now == self.good and not self.differs()
         # A dry run that says nothing and an `up` that puts it right: whoever runs it finds it.
-        outcome.found = outcome.found or outcome.repaired
+        outcome.found = outcome.found or (outcome.repaired and outcome.named is None)
         if not outcome.repaired and not outcome.told:
             outcome.told = difference(self.good, now)[:600]
 
@@ -321,7 +328,7 @@ class Place:
 
     def file(self) -> Path:
         """The file in which the tool has the project."""
-        names = {"nself": "nself.toml", "compose": "compose.yaml", "terraform": "main.tf"}
+        names = {"nself": "nself.toml", "compose": "compose.yaml", "terraform": "main.tf.json"}
         return self.tool.folder(self.project) / names[self.tool.name]
 
     def act(self, kind: Kind) -> None:
@@ -364,10 +371,12 @@ class Place:
         change = own["changes"].get(self.fill(kind.object, kind))
         paths = [".".join(one["path"]) for one in change.get("fields", [])] if change else []
         outcome.named = change is not None and (not kind.names or self.fill(kind.names, kind) in paths)
+        if not outcome.named:
+            outcome.told = f"{kind.object} {kind.names} is not among {json.dumps(own['changes'])[:600]}"
 
     def picture(self) -> dict[str, Any]:
         """Returns all that the engine says of the project, but for ids, times and addresses."""
-        seen: dict[str, Any] = {}
+        seen: dict[str, Any] = {"tag": self.engine.call("GET", f"/images/{self.tag}/json")["Id"]}
         for listed in self.listed("containers"):
             seen[f"container {listed['Names'][0]}"] = container_picture(
                 self.engine.call("GET", f"/containers/{listed['Id']}/json"))
