@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 from . import Bench
-from ..measure import Samples
 from ..project import SERVICE_IMAGE, Health, Project, Service
 from ..remake import Direct, remake
 from ..table import Budget, Figure, Line, Unit
@@ -27,10 +26,12 @@ from ..tools import Tool
 NUMBER = 6
 TITLE = "drift: what is found, put right, and imagined"
 
-# Containers that somebody else cannot touch meanwhile; the machine has two processors.
+# Projects that are tampered with at once. Nothing here is timed.
 LANES = 3
-# How many kinds one project is used for, so that the lanes end at about the same time.
+# How many kinds one project is used for; small enough that the lanes end at about the same time.
 SHARE = 25
+# Below the root of the checkout: what each tool made of each kind.
+DETAIL = "target/bench/drift.json"
 # The image of those services that need a shell.
 SHELL_IMAGE = "debian:bookworm-slim"
 # Labels by which a tool knows what it made; what else it writes into labels is its own business.
@@ -110,52 +111,55 @@ def run(bench: Bench) -> Iterator[Line]:
     with ProcessPoolExecutor(LANES, multiprocessing.get_context("fork")) as lanes:
         jobs = [lanes.submit(try_all, bench, tool, number, share) for number, (tool, share) in enumerate(shares)]
         outcomes = [outcome for job in jobs for outcome in job.result()]
-    detail = bench.root / "target/bench/drift.json"
-    detail.parent.mkdir(parents=True, exist_ok=True)
-    detail.write_text(json.dumps([asdict(one) for one in outcomes], indent=1) + "\n")
-    yield from lines(every, [tool.name for tool in tools], outcomes)
+    kept = bench.root / DETAIL
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_text(json.dumps([asdict(one) for one in outcomes], indent=1) + "\n")
+    yield from lines([tool.name for tool in tools], outcomes)
 
 
-def lines(every: list[Kind], tools: list[str], outcomes: list[Outcome]) -> Iterator[Line]:
-    """Returns the lines of the table, the first with the details as a note."""
-    def count(tampering: bool, good: str) -> Line:
-        figures = {}
+def lines(tools: list[str], outcomes: list[Outcome]) -> Iterator[Line]:
+    """Returns the lines of the table: what was found, what was put right, what was imagined."""
+    for what, tampering, good, words in (
+            ("tampering found", True, "found", "all"), ("tampering put right", True, "repaired", "all"),
+            ("harmless things taken for drift", False, "found", "none")):
+        tried = [one for one in outcomes if one.tampering == tampering and not one.skipped]
+        figures, wrong = {}, []
         for tool in tools:
-            tried = [one for one in outcomes if one.tool == tool and one.tampering == tampering and not one.skipped]
-            figures[tool] = Figure(Samples([float(sum(getattr(one, good) for one in tried))]), f"/ {len(tried)}")
-        what = {"found": "tampering found", "repaired": "tampering put right"}[good] if tampering else "false alarms"
-        return Line(NUMBER, what, Unit.COUNT, figures)
-
-    def missed(tampering: bool, good: str) -> list[str]:
-        wanted = tampering
-        return [one.kind for one in outcomes if one.tool == "nself" and one.tampering == tampering
-                and not one.skipped and getattr(one, good) != wanted]
-
-    for tampering, good, words in ((True, "found", "all"), (True, "repaired", "all"), (False, "found", "none")):
-        line, missing = count(tampering, good), missed(tampering, good)
-        why = f"{'not so' if tampering else 'wrongly'}: {', '.join(missing)}" if missing else ""
-        yield replace(line, budget=Budget(words, not missing, why),
-                      notes=[details(every, tools, outcomes)] if (tampering, good) == (True, "found") else [])
+            own = [one for one in tried if one.tool == tool]
+            figures[tool] = Figure(words=f"{sum(getattr(one, good) for one in own)} / {len(own)}")
+            if tool == "nself":
+                wrong = [one.kind for one in own if getattr(one, good) != tampering]
+        notes = [] if (tampering, good) != (True, "found") else [NOTE]
+        budget = Budget(words, not wrong, f"of {', '.join(wrong)}" if wrong else "")
+        yield Line(NUMBER, what, Unit.COUNT, figures, budget, notes)
 
 
-def details(every: list[Kind], tools: list[str], outcomes: list[Outcome]) -> str:
-    """Returns a Markdown table of all kinds and tools."""
-    by_key = {(one.tool, one.kind): one for one in outcomes}
+NOTE = (
+    "the kinds are in tests/bench/drift/kinds.toml. Found is what the tool's plan names (of nself: the object and the"
+    " field as well), or what its apply puts right without a word before; put right is what the engine then says to be"
+    " as before, with nothing left to plan. A kind that changes nothing of what a tool made is not counted for it."
+    " Where a tool asks before it does what could lose something, it is told yes.")
 
-    def cell(tool: str, kind: Kind) -> str:
-        one = by_key[tool, kind.name]
+
+def details(root: Path) -> str:
+    """Returns a Markdown table of all kinds and tools, of the last run."""
+    outcomes = [Outcome(**one) for one in json.loads((root / DETAIL).read_text())]
+    tools = list(dict.fromkeys(one.tool for one in outcomes))
+    by_key = {(one.kind, one.tool): one for one in outcomes}
+
+    def cell(one: Outcome) -> str:
         if one.skipped:
             return "n/a"
-        if not kind.tampering:
+        if not one.tampering:
             return "false alarm" if one.found else "✓"
         found, repaired = ("✓" if good else "–" for good in (one.found, one.repaired))
         return f"{found} {repaired}" + (" (asks first)" if one.releases else "")
 
     text = []
     for tampering, title in ((True, "Tampering: found, put right"), (False, "Harmless: ✓ is no alarm")):
+        names = dict.fromkeys(one.kind for one in outcomes if one.tampering == tampering)
         text += ["", f"| {title} | {' | '.join(tools)} |", "| --- |" + " --- |" * len(tools)]
-        text += [f"| {kind.name} | {' | '.join(cell(tool, kind) for tool in tools)} |"
-                 for kind in every if kind.tampering == tampering]
+        text += [f"| {name} | {' | '.join(cell(by_key[name, tool]) for tool in tools)} |" for name in names]
     return "\n".join(text[1:])
 
 
@@ -263,7 +267,7 @@ class Place:
         if self.tool.name == "nself":
             self.look(kind, outcome)
         else:
-            outcome.found = self.differs()
+            outcome.found = self.complains()
         try:
             self.repair(outcome)
         except RuntimeError as error:
@@ -272,14 +276,14 @@ class Place:
             outcome.found = False
         if kind.check:
             done = subprocess.run(self.fill(kind.check, kind), shell=True, capture_output=True, check=False)
-            outcome.repaired = done.returncode == 0 and not outcome.told and not self.differs()
+            outcome.repaired = done.returncode == 0 and not outcome.told and not self.complains()
             outcome.found = outcome.found or (outcome.repaired and outcome.named is None)
             return
         # The kind's own objects are not the tool's to remove.
         for command in kind.undo:
             subprocess.run(self.fill(command, kind), shell=True, capture_output=True, check=False)
         now = self.picture()
-        outcome.repaired = now == self.good and not self.differs()
+        outcome.repaired = now == self.good and not self.complains()
         # A dry run that says nothing and an `up` that puts it right: whoever runs it finds it.
         outcome.found = outcome.found or (outcome.repaired and outcome.named is None)
         if not outcome.repaired and not outcome.told:
@@ -356,6 +360,13 @@ class Place:
         if self.tool.name != "compose":
             return self.tool.differs(self.project)
         return bool(self.acts() - self.idle)
+
+    def complains(self) -> bool:
+        """Returns whether the tool's plan has anything to do, or anything against being made at all."""
+        try:
+            return self.differs()
+        except RuntimeError:
+            return True
 
     def acts(self) -> set[str]:
         """What Compose says that it would do; a job that has ended is started each time."""
