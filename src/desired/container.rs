@@ -251,6 +251,11 @@ impl Container {
         format!("{}.next", self.name)
     }
 
+    /// Returns the name under which one that has another's name waits until its own is free.
+    pub fn aside_name(&self) -> String {
+        format!("{}.aside", self.name)
+    }
+
     /// Returns everything about the container that is compared with the engine.
     ///
     /// Each field of the struct is taken apart by name, so that a new one does not compile until it

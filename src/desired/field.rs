@@ -7,6 +7,9 @@ use std::{collections::BTreeMap, fmt};
 
 use crate::model::Text;
 
+/// The value of a [`Field::Mount`] whose volume nobody gave a name. Images ask for such volumes; nself does not.
+pub const NAMELESS_VOLUME: &str = "volume::rw";
+
 macro_rules! fields {
     ($( $(#[doc = $doc:literal])+ $variant:ident = $word:literal, )+) => {
         /// What is compared. The word is what people see in plans and write in `ignore` rules.
@@ -44,7 +47,7 @@ fields! {
     Hostname = "hostname",
     /// A person's label, one a key.
     Label = "labels",
-    /// `volume:NAME:rw` or `bind:PATH:ro`, keyed by path inside.
+    /// `volume:NAME:rw` or `bind:PATH:ro`, keyed by path inside; see [`NAMELESS_VOLUME`].
     Mount = "mounts",
     /// Mount options, keyed by path inside.
     Tmpfs = "tmpfs",

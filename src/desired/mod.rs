@@ -20,7 +20,7 @@ pub use container::{
     Namespaces, Phase, PortKey, Restart, Stop, Ulimit,
 };
 pub use explain::{Explained, explain};
-pub use field::{Field, Fields, Path, Value};
+pub use field::{Field, Fields, NAMELESS_VOLUME, Path, Value};
 pub use resource::{
     Build, BuildContext, Desired, Facts, File, Files, Ignore, Image, ImageOrigin, InnerResource,
     Network, Resource, SecretNeed, Url, Volume,

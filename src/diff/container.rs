@@ -10,16 +10,19 @@ use super::{
     effect::{is_updated, sticks},
 };
 use crate::{
-    desired::{Class, Container, Field, Fields, Image, ImageOrigin, Path, Phase, Resource},
+    desired::{
+        Class, Container, Field, Fields, Image, ImageOrigin, NAMELESS_VOLUME, Path, Phase, Resource,
+    },
     model::{Digest, Keyring, ResourceId, ServiceName},
-    observed::{Applied, Health, Live, Mark, SeenContainer, SeenImage, State},
+    observed::{Applied, Health, Live, LiveFields, Mark, SeenContainer, SeenImage, State},
 };
 
 /// Compares one wanted container with the live one that is meant.
 pub(super) fn compare(look: &Look<'_>, id: &ResourceId, wanted: &Container, changes: &mut Changes) {
     let claimants = claimants(look, id, wanted);
     let Some((keeper, rest)) = claimants.split_first() else {
-        if let Some(foreign) = at_name(look, &wanted.name) {
+        // One of ours that took the name gives it back.
+        if let Some(foreign) = at_name(look, &wanted.name).filter(|seen| !seen.owner.is_ours()) {
             let mut change =
                 Change::new(id, Action::Conflict, "a container that is not ours has its name")
                     .moved_by(Mover::Drift)
@@ -158,25 +161,32 @@ fn fields(
     wanted_fields.0.remove(&Field::Image.path());
     let nothing = Fields::default();
     let image = look.observed.image_defaults.get(&seen.image_id);
-    let inherited = inherited(image.unwrap_or(&nothing), wanted);
+    let inherited = inherited(image.unwrap_or(&nothing), wanted, &seen.fields);
     let last = Last::of(look, id, seen.owner.applied());
     let pictures =
         Pictures { wanted: &wanted_fields, inherited: &inherited, live: &seen.fields, last };
     let image_is_gone = image.is_none();
+    // What was taken over brought along volumes that the file has no word for; they hold data.
+    let is_adopted = look.record.is_some_and(|record| record.adopted.get(id) == Some(&seen.id));
+    let was_made_by_us = seen.owner.is_ours() && !is_adopted;
     let unready = look.record.is_some_and(|record| record.unready.contains(id));
     let mut all = compare_fields(look, id, &pictures, |path| {
         matches!(path.field, Field::State | Field::Image)
             || is_as_good(wanted, &wanted_fields, path, seen.fields.get(path))
+            || (!was_made_by_us && is_nameless_volume(path, seen.fields.get(path)))
             || look.ignored(&wanted.service, path).is_some()
             // Without the image nobody can tell what it brought along from what was added by hand.
-            || (image_is_gone && comes_with_image(path.field) && wanted_fields.get(path).is_none())
+            || (image_is_gone
+                && (comes_with_image(path.field)
+                    || is_nameless_volume(path, seen.fields.get(path)))
+                && wanted_fields.get(path).is_none())
     });
     all.extend(image_change(look, id, wanted, seen));
     all.extend(state_change(look, id, wanted, seen, last.get(&Field::State.path())));
     for field in &mut all {
         // What an apply left that failed or was cut off, nobody else moved.
         let left_by_us = match field.path.field {
-            Field::Name => seen.name == wanted.next_name(),
+            Field::Name => seen.name == wanted.next_name() || seen.name == wanted.aside_name(),
             Field::State => unready || seen.state == State::Created,
             _ => false,
         };
@@ -222,8 +232,12 @@ fn is_as_good(wanted: &Container, fields: &Fields, path: &Path, live: Option<&Li
 const COMPOSE_LABELS: &str = "com.docker.compose.";
 
 /// Returns what the image brings along and nothing wanted stands against, as the engine merges it.
-fn inherited(image: &Fields, wanted: &Container) -> Fields {
+fn inherited(image: &Fields, wanted: &Container, live: &LiveFields) -> Fields {
     let mut inherited = image.clone();
+    // Not every engine repeats in the container which volumes its image asks for.
+    inherited
+        .0
+        .retain(|path, _| path.field != Field::Mount || is_nameless_volume(path, live.get(path)));
     if wanted.entrypoint.is_some() {
         // An entrypoint of one's own drops the image's command.
         inherited.0.remove(&Field::Command.path());
@@ -233,6 +247,10 @@ fn inherited(image: &Fields, wanted: &Container) -> Fields {
         inherited.0.retain(|path, _| !is_health(path.field));
     }
     inherited
+}
+
+fn is_nameless_volume(path: &Path, live: Option<&Live>) -> bool {
+    path.field == Field::Mount && live == Some(&Live::text(NAMELESS_VOLUME))
 }
 
 fn is_health(field: Field) -> bool {

@@ -84,6 +84,8 @@ pub fn adopt(
             (Field::Mount, Way::None(why)) => {
                 let mounted = way::text(&seen.fields, path).unwrap_or_default();
                 match mounted.strip_prefix("volume:").and_then(|rest| rest.rsplit_once(':')) {
+                    // It stays with the container, which is taken over as it is.
+                    Some(("", _)) => {}
                     Some((volume, mode @ ("ro" | "rw"))) => {
                         mount(&mut service, &mut document, &path.key, volume, mode);
                     }

@@ -1,6 +1,6 @@
 //! The steps for one container: made, changed in place, restarted, replaced.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Op, Target,
@@ -26,10 +26,11 @@ pub(super) fn group(planner: &mut Planner<'_>, change: &Change, wanted: &Contain
         // From here on it is one of ours that differs.
         let ours = Change::of_fields(id, change.fields.clone(), &change.reason);
         if let (Some(seen), false) = (seen, ours.fields.is_empty()) {
-            settle(planner, &ours.about(&seen.id, &seen.name), wanted, seen);
+            settle(planner, &ours.about(&seen.id, &seen.name), wanted, seen, None);
         }
         return;
     }
+    let aside = seen.and_then(|seen| step_aside(planner, wanted, seen));
     // A volume can only be made anew while nothing uses it, whatever else is to be changed.
     let makes_way = planner.uses_emptied_volume(wanted);
     match (change.action, seen) {
@@ -37,11 +38,11 @@ pub(super) fn group(planner: &mut Planner<'_>, change: &Change, wanted: &Contain
             create(planner, id, wanted, &change.reason, None);
         }
         (Action::Change(_) | Action::Settle, Some(seen)) if makes_way => {
-            let taken_away = remove_leftovers(planner, change, None);
+            let taken_away = remove_leftovers(planner, change, aside);
             remove_first(planner, id, wanted, seen, "its volume is made anew", taken_away);
         }
         (Action::Change(Effect::Recreate | Effect::DataAtRisk) | Action::Conflict, Some(seen)) => {
-            let taken_away = remove_leftovers(planner, change, None);
+            let taken_away = remove_leftovers(planner, change, aside);
             let why = why_recreate(change);
             // A finished job has nothing to return to.
             if wanted.phase == Phase::Done || makes_way {
@@ -50,7 +51,9 @@ pub(super) fn group(planner: &mut Planner<'_>, change: &Change, wanted: &Contain
                 replace(planner, change, wanted, seen, taken_away);
             }
         }
-        (Action::Change(_) | Action::Settle, Some(seen)) => settle(planner, change, wanted, seen),
+        (Action::Change(_) | Action::Settle, Some(seen)) => {
+            settle(planner, change, wanted, seen, aside);
+        }
         (
             Action::Change(_)
             | Action::Settle
@@ -61,6 +64,23 @@ pub(super) fn group(planner: &mut Planner<'_>, change: &Change, wanted: &Contain
             _,
         ) => {}
     }
+}
+
+/// Gives up a name that is wanted for another container, which may wait for it, or be waited for: two can
+/// have each other's. Nothing that runs is disturbed by it.
+fn step_aside(
+    planner: &mut Planner<'_>,
+    wanted: &Container,
+    seen: &SeenContainer,
+) -> Option<usize> {
+    let name = ResourceId::Container(seen.name.clone());
+    let is_anothers = seen.name != wanted.name
+        && seen.owner.is_ours()
+        && planner.desired.resources.contains_key(&name);
+    let id = ResourceId::Container(wanted.name.clone());
+    let op = Op::Rename { container: target(seen), to: wanted.aside_name() };
+    let why = "it has another one's name";
+    is_anothers.then(|| planner.drafts.push(&id, Role::Make, op, why, None))
 }
 
 /// Returns the wait for a container to be ready.
@@ -178,9 +198,24 @@ fn make(
         container: Box::new(container),
         name: name.to_owned(),
         labels,
-        anonymous: instead_of.map(|seen| seen.anonymous.clone()).unwrap_or_default(),
+        anonymous: instead_of.map(|seen| kept_volumes(planner, id, seen)).unwrap_or_default(),
     };
     planner.drafts.push(id, Role::Make, op, why, previous)
+}
+
+/// Returns the volumes without a name that go over to the next container: not those that somebody added.
+fn kept_volumes(
+    planner: &Planner<'_>,
+    id: &ResourceId,
+    seen: &SeenContainer,
+) -> BTreeMap<String, String> {
+    let mut kept = seen.anonymous.clone();
+    for field in planner.changes.get(id).into_iter().flat_map(|change| &change.fields) {
+        if field.path.field == Field::Mount {
+            kept.remove(&field.path.key);
+        }
+    }
+    kept
 }
 
 /// The new one is made and started beside the old one, which comes back if the new one does not become
@@ -268,10 +303,15 @@ fn remove_leftovers(
 }
 
 /// Brings the container that counts to where it should be without making another one.
-fn settle(planner: &mut Planner<'_>, change: &Change, wanted: &Container, seen: &SeenContainer) {
+fn settle(
+    planner: &mut Planner<'_>,
+    change: &Change,
+    wanted: &Container,
+    seen: &SeenContainer,
+    mut last: Option<usize>,
+) {
     let id = &change.id;
     let container = target(seen);
-    let mut last = None;
     let touches = |field: Field| change.fields.iter().any(|f| f.path.field == field);
     let stopped = matches!(seen.state, State::Created | State::Exited { .. } | State::Dead);
     let will_start = wanted.phase != Phase::Suspended && touches(Field::State) && stopped;

@@ -22,6 +22,7 @@ impl Planner<'_> {
         self.wait_for_dependencies(&early);
         // First what has to be, then what is better so: preparations may wait for a volume to go.
         self.wait_for_removals();
+        self.wait_for_names();
         self.wait_for_preparations();
         for (start, stops) in handovers {
             for stop in stops {
@@ -114,6 +115,33 @@ impl Planner<'_> {
                 .collect();
             for removal in removals {
                 self.drafts.wait(number, removal);
+            }
+        }
+    }
+
+    /// Makes whatever takes a name wait for the container of ours that gives it up.
+    fn wait_for_names(&mut self) {
+        for number in 0..self.drafts.all.len() {
+            let taker = &self.drafts.all[number];
+            let (Op::CreateContainer { name, .. } | Op::Rename { to: name, .. }) = &taker.op else {
+                continue;
+            };
+            let Some(holder) = self.observed.containers.iter().find(|seen| seen.name == *name)
+            else {
+                continue;
+            };
+            let gives_up = |op: &Op| match op {
+                Op::Rename { container, .. } | Op::RemoveContainer(container) => {
+                    container.reference() == holder.id
+                }
+                _ => false,
+            };
+            let drafts = self.drafts.all.iter().enumerate();
+            let of_others =
+                drafts.filter(|(_, draft)| draft.group != taker.group && gives_up(&draft.op));
+            // The first of them: who steps aside may be renamed once more, when its own name is free.
+            if let Some(earlier) = of_others.map(|(number, _)| number).next() {
+                self.drafts.wait(number, earlier);
             }
         }
     }

@@ -10,7 +10,7 @@ use nself::{
         Pass,
         pass::{self, Brief, Goal},
     },
-    desired::{Desired, Facts, Path},
+    desired::{Desired, Facts, NAMELESS_VOLUME, Path},
     engine::{Engine as _, sim::Sim},
     model::{ByteSize, Digest, Keyring, Millis, SecretName, Sensitive, ServiceName},
     observed::{Disk, Observed, PortHolder, PortUser, State},
@@ -183,6 +183,14 @@ fn happen(sim: &Sim, deed: &str) {
             world.containers.remove(&id);
         }
         ["rename", name, to] => (*to).clone_into(&mut world.find_mut(name).unwrap().seen.name),
+        // What its image asks for, the engine gives.
+        ["image-volume", name, path] => {
+            let path = nself::desired::Field::Mount.key(path);
+            let image = world.find(name).unwrap().seen.image_id.clone();
+            let value = nself::desired::Value::plain(NAMELESS_VOLUME);
+            world.image_defaults.get_mut(&image).unwrap().insert(path.clone(), value);
+            world.tamper(name, path, Some(NAMELESS_VOLUME));
+        }
         ["disown", name] => world.find_mut(name).unwrap().labels.clear(),
         ["drive", volume, driver] => {
             let fields = &mut world.volumes.get_mut(*volume).unwrap().seen.fields;

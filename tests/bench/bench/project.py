@@ -41,7 +41,21 @@ class Service:
     # Bytes.
     memory: int | None = None
     cpus: float | None = None
+    # Processes and threads.
+    pids: int | None = None
     restart: str | None = None
+    # Whether it runs to its end, once, instead of for ever.
+    job: bool = False
+    # Path on the host -> path inside, read-only.
+    binds: dict[str, str] = field(default_factory=dict)
+    # Path inside -> mount options.
+    tmpfs: dict[str, str] = field(default_factory=dict)
+    # Whether a small init is its first process.
+    init: bool = False
+    cap_drop: tuple[str, ...] = ()
+    sysctls: dict[str, str] = field(default_factory=dict)
+    # Options of the log driver, which is json-file.
+    log_options: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

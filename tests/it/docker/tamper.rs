@@ -174,6 +174,23 @@ const CASES: &[Case] = &[
         repair: Repair::Replaced,
     },
     Case {
+        what: "each other's name",
+        tamper: |stage, web| {
+            let [other, aside] = [stage.container("other"), format!("{web}-x")];
+            docker(&["rename", web, &aside]);
+            docker(&["rename", &other, web]);
+            docker(&["rename", &aside, &other]);
+        },
+        names: "name",
+        repair: Repair::Untouched,
+    },
+    Case {
+        what: "recreated with a volume without a name",
+        tamper: |stage, web| by_hand(stage, web, &["--volume", "/var/lib/extra"]),
+        names: "mounts./var/lib/extra",
+        repair: Repair::Replaced,
+    },
+    Case {
         what: "recreated with another volume",
         tamper: |stage, web| {
             by_hand(stage, web, &["--volume", &format!("{}-swapped:/data", stage.name)]);

@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 
 use super::{Object, list};
 use crate::{
-    desired::{Field, Fields, Path, Value},
+    desired::{Field, Fields, NAMELESS_VOLUME, Path, Value},
     observed::{LiveFields, label},
 };
 
@@ -78,6 +78,10 @@ fn shared(
         if let Some(text) = config.text(key) {
             add(field.path(), text);
         }
+    }
+    // Volumes asked for without a name. Where something else is mounted, that is read later.
+    for (path, _) in config.object("Volumes").0 {
+        add(Field::Mount.key(path), NAMELESS_VOLUME.to_owned());
     }
     for (key, value) in labels.iter().filter(|(key, _)| !key.starts_with(label::PREFIX)) {
         add(Field::Label.key(key), value.clone());

@@ -97,10 +97,8 @@ pub(super) fn mounts(
         for (key, value) in mount.0 {
             mode = format!("{mode} {key}={}", text(value));
         }
-        // A volume asked for without a source gets its name from the engine; it is found below.
-        if !(kind == "volume" && source.is_empty()) {
-            add(target, &kind, &source, &mode);
-        }
+        // Without a source its name is the engine's; it is found below.
+        add(target, &kind, &source, &mode);
     }
     for (target, options) in memory {
         fields.insert(Field::Tmpfs.key(target), options);

@@ -92,6 +92,24 @@ fn names_are_brought_to_one_form() {
 }
 
 #[test]
+fn volumes_without_a_name_are_seen_where_nothing_else_is_mounted() {
+    let hex = "5".repeat(64);
+    let carried = json!({"Type": "volume", "Source": hex, "Target": "/carried"});
+    check(
+        json!({"Volumes": {"/added": {}, "/data": {}, "/carried": {}}}),
+        json!({"Mounts": [{"Type": "volume", "Source": "d", "Target": "/data"}, carried,
+                          {"Type": "volume", "Target": "/asked"}]}),
+        json!({}),
+        &[
+            ("mounts./added", "volume::rw"),
+            ("mounts./asked", "volume::rw"),
+            ("mounts./carried", "volume::rw"),
+            ("mounts./data", "volume:d:rw"),
+        ],
+    );
+}
+
+#[test]
 fn what_nself_never_sets_is_seen() {
     check(
         json!({"Tty": true, "MacAddress": "02:00:00:00:00:01"}),

@@ -47,6 +47,8 @@ class Compose(Tool):
 
 def _service(service: Service, by_name: dict[str, Service]) -> dict[str, object]:
     def condition(need: str) -> dict[str, str]:
+        if by_name[need].job:
+            return {"condition": "service_completed_successfully"}
         return {"condition": "service_healthy" if by_name[need].health else "service_started"}
 
     written: dict[str, object] = {"image": service.image, "command": list(service.command), "pull_policy": "never"}
@@ -56,8 +58,9 @@ def _service(service: Service, by_name: dict[str, Service]) -> dict[str, object]
         written["environment"] = service.env
     if service.labels:
         written["labels"] = service.labels
-    if service.volumes:
-        written["volumes"] = [f"{name}:{path}" for name, path in service.volumes.items()]
+    if service.volumes or service.binds:
+        binds = [f"{host}:{inside}:ro" for host, inside in service.binds.items()]
+        written["volumes"] = [f"{name}:{path}" for name, path in service.volumes.items()] + binds
     if service.ports:
         written["ports"] = [f"127.0.0.1:{host}:{inside}" for host, inside in service.ports.items()]
     if service.health:
@@ -66,5 +69,17 @@ def _service(service: Service, by_name: dict[str, Service]) -> dict[str, object]
         written["mem_limit"] = service.memory
     if service.cpus:
         written["cpus"] = service.cpus
-    written["restart"] = service.restart or "unless-stopped"
+    if service.pids:
+        written["pids_limit"] = service.pids
+    if service.tmpfs:
+        written["tmpfs"] = [f"{path}:{options}" for path, options in service.tmpfs.items()]
+    if service.init:
+        written["init"] = True
+    if service.cap_drop:
+        written["cap_drop"] = list(service.cap_drop)
+    if service.sysctls:
+        written["sysctls"] = service.sysctls
+    if service.log_options:
+        written["logging"] = {"driver": "json-file", "options": service.log_options}
+    written["restart"] = "no" if service.job else service.restart or "unless-stopped"
     return written

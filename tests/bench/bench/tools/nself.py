@@ -41,7 +41,8 @@ class Nself(Tool):
 
 def _service(service: Service) -> list[str]:
     # JSON's strings, lists and numbers are also TOML's.
-    lines = [f"image = {json.dumps(service.image)}", f"command = {json.dumps(service.command)}"]
+    lines = ['kind = "job"'] if service.job else []
+    lines += [f"image = {json.dumps(service.image)}", f"command = {json.dumps(service.command)}"]
     if service.needs:
         lines.append(f"needs = {json.dumps(service.needs)}")
     if service.env:
@@ -56,7 +57,17 @@ def _service(service: Service) -> list[str]:
     if service.health:
         command = json.dumps(service.health.command)
         lines.append(f'health = {{ command = {command}, interval = "{service.health.interval}s" }}')
-    limits = {"memory": service.memory and f'"{service.memory // 2**20}M"', "cpus": service.cpus}
+    for key, table in (("tmpfs", service.tmpfs), ("sysctls", service.sysctls), ("log_options", service.log_options)):
+        if table:
+            lines.append(f"{key} = {_table(table)}")
+    if service.binds:
+        lines.append(f"binds = {_table({inside: f'{host}:ro' for host, inside in service.binds.items()})}")
+    if service.cap_drop:
+        lines.append(f"cap_drop = {json.dumps(service.cap_drop)}")
+    if service.init:
+        lines.append("init = true")
+    memory = service.memory and f'"{service.memory // 2**20}M"'
+    limits = {"memory": memory, "cpus": service.cpus, "pids": service.pids}
     if given := [f"{key} = {value}" for key, value in limits.items() if value]:
         lines.append(f"limits = {{ {', '.join(given)} }}")
     if service.restart:
