@@ -174,6 +174,7 @@ pub fn main() -> ExitCode {
         Err(error) => return refused(&error).into(),
     };
     let ui = Ui::new(&cli.globals, cli.command.format());
+    own_up(ui);
     trace(cli.globals.verbose);
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
@@ -261,6 +262,21 @@ fn refused(error: &clap::Error) -> Exit {
 }
 
 /// Sends traces to the error output, from `-v` on.
+/// Ends with the code for it when nself makes a mistake. What was begun stays as if it had been killed, and
+/// the next apply goes on from there.
+#[expect(clippy::exit, reason = "there is nothing to return to from a mistake")]
+fn own_up(ui: Ui) {
+    std::panic::set_hook(Box::new(move |panic| {
+        let said = panic.payload_as_str().unwrap_or("no words");
+        let place = panic.location().map(|place| format!(" ({}:{})", place.file(), place.line()));
+        let error = Error::new(Exit::Internal, format!("{said}{}", place.unwrap_or_default()))
+            .attempting("this is a mistake in nself itself")
+            .remedy("report it with the command; if it was an apply, the next one goes on from here");
+        error.show(&ui);
+        std::process::exit(Exit::Internal.code().into());
+    }));
+}
+
 fn trace(verbose: u8) {
     let level = match verbose {
         0 => return,

@@ -161,7 +161,7 @@ fn create(
     let (role, why) = if can_be_asked(planner, wanted) {
         (Role::Act, "others may need it")
     } else {
-        (Role::Confirm, "it has no health check")
+        (Role::Confirm, "there is no health check to ask, so it has to go on running")
     };
     planner.drafts.push(id, role, await_ready(name, wanted), why, Some(started));
 }
