@@ -13,15 +13,13 @@ from pathlib import Path
 
 from . import results, rows
 from .engine import Engine
-from .measure import Failed, in_words
+from .measure import TURNS, Failed, in_words
 from .rows import Bench, Build, Row
 from .table import Figure, Line, Unit
 from .tools import Tool
 from .tools.compose import Compose
 from .tools.nself import Nself
 from .tools.terraform import Terraform
-
-REPETITIONS = 10
 
 
 def main() -> int:
@@ -48,7 +46,7 @@ def main() -> int:
     run.finish(time.monotonic() - begin, {number: title for row in every for number, title in row.titles.items()})
     text = run.text(lines)
     print(f"\n{text}", flush=True)
-    whole = not (given.trial or given.rows or broken or given.repetitions < REPETITIONS)
+    whole = not (given.trial or given.rows or broken or given.repetitions < TURNS)
     run.keep(lines, text, publish=whole)
     return 1 if broken else 0
 
@@ -104,7 +102,7 @@ def _arguments() -> argparse.Namespace:
     internal.add_argument("--no-terraform", default="", help="why there is none")
     internal.add_argument("--build", type=float, nargs=2, metavar=("SECONDS", "BYTES"), help="of the whole build")
     internal.add_argument("--before", type=float, default=0, help="seconds that the run took before this")
-    internal.add_argument("--repetitions", type=int, default=REPETITIONS, help="fewer publish nothing")
+    internal.add_argument("--repetitions", type=int, default=TURNS, help="fewer publish nothing")
     internal.add_argument("--command", default="tests/bench/run", help="as it was typed")
     internal.add_argument("--root", type=Path, default=Path(__file__).resolve().parents[3])
     given = parser.parse_args()

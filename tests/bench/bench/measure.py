@@ -18,6 +18,11 @@ T = TypeVar("T")
 # Whose failure ends a row. That of anybody else is a result. What it does may stand behind the name.
 OURS = "nself"
 
+# So many turns everybody has, however slow the machine.
+LEAST_TURNS = 3
+# So many turns the figures are of where nothing is said.
+TURNS = 10
+
 
 class Failed(RuntimeError):
     """A contender could not do what it was asked to."""
@@ -96,15 +101,19 @@ class Turns(list[T]):
 
 
 def interleaved(repetitions: int, contenders: Mapping[str, Callable[[], T]],
-                fewer: Mapping[str, int] | None = None) -> dict[str, Turns[T]]:
+                fewer: Mapping[str, int] | None = None, within: float = math.inf) -> dict[str, Turns[T]]:
     """Lets everybody have a turn, `repetitions` times, each time beginning with another one.
 
     Whatever else the machine does meanwhile then hits all of them alike. `fewer` says who takes so long that it has
-    less turns. A rival that fails has no further turn.
+    less turns. A rival that fails has no further turn. On a slow machine no round begins after `within` seconds,
+    once there were three.
     """
+    begun = time.monotonic()
     names = list(contenders)
     results: dict[str, Turns[T]] = {name: Turns() for name in names}
     for repetition in range(repetitions):
+        if repetition >= LEAST_TURNS and time.monotonic() - begun > within:
+            break
         begin = repetition % len(names)
         for name in names[begin:] + names[:begin]:
             if results[name].failure or repetition >= (fewer or {}).get(name, repetitions):

@@ -65,8 +65,9 @@ class Run:
 
 PREAMBLE = """\
 Written by `tests/bench/run`, which installs the rivals, measures everybody in turn on the same engine with the same
-images, and prints this. Figures are medians with the smallest and the largest behind them; memory is the largest
-resident set of a single process. No timer fails anything: a budget that is not met says so."""
+images, and prints this. Figures are medians of 10 turns, where no other number is said, with the smallest and the
+largest behind them; memory is the largest resident set of a single process. "The floor" is a bare client that makes
+only the calls that have to be made. No timer fails anything: a budget that is not met says so."""
 
 
 def quoted(readme: str, lines: Sequence[Line]) -> str:

@@ -6,7 +6,7 @@ import enum
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from .measure import Samples
+from .measure import TURNS, Samples
 
 
 class Unit(enum.Enum):
@@ -56,11 +56,13 @@ class Figure:
     words: str = ""
 
     def show(self, unit: Unit) -> str:
-        """The median with its spread, then the words."""
+        """The median with its spread, then of how many turns where they are less than usual, then the words."""
         if self.samples is None:
             return self.words
-        shown = unit.show_all(self.samples) if self.samples.values else ""
-        return " ".join(part for part in (shown, self.words, self.samples.failure) if part)
+        count = len(self.samples.values)
+        shown = unit.show_all(self.samples) if count else ""
+        turns = f"of {count}" if 1 < count < TURNS else ""
+        return " ".join(part for part in (shown, turns, self.words, self.samples.failure) if part)
 
     def brief(self, unit: Unit) -> str:
         """The median alone, or the words."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from . import Bench
-from ..measure import Ran, Turns, interleaved, peaks, seconds
+from ..measure import LEAST_TURNS, Ran, Turns, interleaved, peaks, seconds
 from ..project import Project, layered
 from ..table import Budget, Figure, Line, Unit
 from ..tools import Tool
@@ -19,7 +19,7 @@ BUDGETS = {2: 30, 25: 30, 100: 90, 500: 400}
 # So many containers are brought up by nself alone, because the others take too long for it.
 ALONE = 500
 # Terraform takes many seconds for as many containers and has fewer turns.
-MANY, FEW_TURNS = 100, 3
+MANY = 100
 
 
 def run(bench: Bench) -> Iterator[Line]:
@@ -56,11 +56,11 @@ def _lines(bench: Bench, project: Project, count: int) -> Iterator[Line]:
     workers, note = floor.best(lambda workers: min(
         (floor.look(own, workers) for _ in range(3)), key=lambda ran: ran.seconds))
     turns["floor"] = lambda: floor.look(own, workers)
-    slow = {name: FEW_TURNS for name in turns if name.startswith("terraform") and count >= MANY}
+    slow = {name: LEAST_TURNS for name in turns if name.startswith("terraform") and count >= MANY}
     if count < MANY:
         told = [f"{tool.name} finds something to do each time" for tool in able if tool.differs(project)]
     bench.say(f"{count} containers each are up; taking turns")
-    runs = interleaved(bench.repetitions, turns, slow)
+    runs = interleaved(bench.repetitions, turns, slow, within=120)
 
     def of(verb: str, names: dict[str, str], show: Callable[[Turns[Ran]], Figure]) -> dict[str, Figure]:
         """The figures of one verb by contender, with the names under which they are shown."""
@@ -106,12 +106,8 @@ def _plan_budget(line: Line, count: int) -> Budget:
 
 
 def _times(runs: Turns[Ran]) -> Figure:
-    return Figure(seconds(runs), _turns(runs))
+    return Figure(seconds(runs))
 
 
 def _peaks(runs: Turns[Ran]) -> Figure:
-    return Figure(peaks(runs), _turns(runs))
-
-
-def _turns(runs: Turns[Ran]) -> str:
-    return f"in {len(runs)} turns" if len(runs) == FEW_TURNS else ""
+    return Figure(peaks(runs))
