@@ -61,13 +61,13 @@ def run(bench: Bench) -> Iterator[Line]:
                     raise
                 absent[own.tool.name] = Figure(words=in_words(error))
         rounds = interleaved(bench.repetitions, {name: own.turn for name, own in ready.items()}, {"terraform": 2})
+        yield from lines(f"one of {count} changed", {name: [turn.one for turn in of] for name, of in rounds.items()},
+                         {name: Samples([turn.unasked for turn in of]) for name, of in rounds.items()}, absent)
+        yield from lines(f"all {count} changed", {name: [turn.all for turn in of] for name, of in rounds.items()},
+                         {}, absent)
     finally:
         for own in stacks:
             bench.engine.clear(own.tool.own(own.project))
-    yield from lines(f"one of {count} changed", {name: [turn.one for turn in of] for name, of in rounds.items()},
-                     {name: Samples([turn.unasked for turn in of]) for name, of in rounds.items()}, absent)
-    yield from lines(f"all {count} changed", {name: [turn.all for turn in of] for name, of in rounds.items()},
-                     {}, absent)
 
 
 @dataclass(frozen=True)
