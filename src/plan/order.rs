@@ -140,7 +140,8 @@ impl Planner<'_> {
             let of_others =
                 drafts.filter(|(_, draft)| draft.group != taker.group && gives_up(&draft.op));
             // The first of them: who steps aside may be renamed once more, when its own name is free.
-            if let Some(earlier) = of_others.map(|(number, _)| number).next() {
+            let earlier = of_others.map(|(number, _)| number).min();
+            if let Some(earlier) = earlier {
                 self.drafts.wait(number, earlier);
             }
         }

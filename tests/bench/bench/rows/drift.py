@@ -181,6 +181,7 @@ class Place:
         self.tool = tool
         self.engine = Direct()
         self.port = 20700 + number
+        self.subnet = f"10.213.{number}.0/24"
         self.tag = f"nself-bench/drift{number}:1"
         self.bound = bench.scratch / f"bound{number}"
         self.bound.mkdir()
@@ -352,6 +353,7 @@ class Place:
             **container, "container": container[kind.on], "service": kind.on, "project": own, "tag": self.tag,
             "network": network(self.tool.name, own), "volume": volume(self.tool.name, own), "port": str(self.port),
             "folder": str(self.bound), "other": f"{own}x-other", "file": str(self.file()),
+            "subnet": self.subnet,
         }
         return re.sub(r"\{(\w+)\}", lambda match: words.get(match[1], match[0]), text)
 
