@@ -1,10 +1,16 @@
 //! Locks as containers that are never started: of all names on an engine, only those of containers can
 //! be taken by one alone.
 
+use std::time::Duration;
+
 use bollard::query_parameters::EventsOptionsBuilder;
 use futures_util::StreamExt as _;
 
-use super::{Docker, container::Labelled, refusal};
+use super::{
+    Docker,
+    container::{Labelled, pause},
+    refusal,
+};
 use crate::{
     engine::{Attempt, Error, Held, Holder, Lock, Refusal},
     observed::label,
@@ -12,9 +18,11 @@ use crate::{
 
 /// What a lock says it is a helper for.
 const PURPOSE: &str = "lock";
-/// A dead holder's lock may be removed by several at once, of whom one gets the next; and short applies
-/// give it back just when somebody looks. Nobody is as unlucky as that.
-const TRIES: usize = 30;
+/// So long an engine may take to set a name free whose container it shows no more; short applies give the
+/// lock back just when somebody looks, too. Nobody is as unlucky as that.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Between two tries.
+const PAUSE: Duration = Duration::from_millis(20);
 
 impl Lock for Docker {
     async fn acquire(&self, prefix: &str, holder: &Holder) -> Result<Attempt, Error> {
@@ -22,7 +30,8 @@ impl Lock for Docker {
         let name = lock_name(prefix);
         let mut labels = holder.labels();
         labels.insert(label::HELPER.to_owned(), PURPOSE.to_owned());
-        for _ in 0..TRIES {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        while tokio::time::Instant::now() < deadline {
             match self.idle_container(&name, &labels, None).await {
                 Ok(id) => return Ok(Attempt::Held(Held { id })),
                 Err(error) if refusal::status(&error) != Some(409) => {
@@ -30,8 +39,11 @@ impl Lock for Docker {
                 }
                 Err(_) => {}
             }
-            // Given back between the two calls: try again.
-            let Some(there) = self.lock_there(&name).await? else { continue };
+            // Given back between the two calls, or about to be gone: try again.
+            let Some(there) = self.lock_there(&name).await? else {
+                pause(PAUSE).await;
+                continue;
+            };
             let other = Holder::from_labels(&there.labels);
             if !other.is_dead(holder) {
                 return Ok(Attempt::Busy(Box::new(other)));
@@ -39,7 +51,8 @@ impl Lock for Docker {
             // By id: another one may have taken the name meanwhile.
             self.remove_by_id(&there.id, &what).await?;
         }
-        Err(self.refusal(what, Refusal::NameTaken, "others take it again and again"))
+        let why = format!("its name {name} stays taken, and nothing is there that has it");
+        Err(self.refusal(what, Refusal::NameTaken, why))
     }
 
     async fn release(&self, held: Held) -> Result<(), Error> {
