@@ -260,7 +260,7 @@ impl Docker {
     }
 }
 
-fn seen_networks(
+pub(super) fn seen_networks(
     all: &[ApiNetwork],
     containers: &[ContainerSummary],
     request: &Request,
@@ -353,7 +353,7 @@ fn network_fields(network: &ApiNetwork) -> LiveFields {
     fields
 }
 
-fn seen_volumes(all: &[ApiVolume], request: &Request, around: &Around<'_>) -> Vec<SeenVolume> {
+pub(super) fn seen_volumes(all: &[ApiVolume], request: &Request, around: &Around<'_>) -> Vec<SeenVolume> {
     let wanted = all.iter().filter_map(|volume| {
         let owner = volume_owner(volume, around);
         let is_named = request.names.contains(&ResourceId::Volume(volume.name.clone()));
@@ -373,7 +373,7 @@ fn seen_volumes(all: &[ApiVolume], request: &Request, around: &Around<'_>) -> Ve
     seen
 }
 
-fn wanted_images(all: &[ImageSummary], request: &Request) -> BTreeMap<String, SeenImage> {
+pub(super) fn wanted_images(all: &[ImageSummary], request: &Request) -> BTreeMap<String, SeenImage> {
     let mut found = BTreeMap::new();
     for image in all {
         let names: BTreeSet<&str> =
@@ -392,7 +392,7 @@ fn wanted_images(all: &[ImageSummary], request: &Request) -> BTreeMap<String, Se
     found
 }
 
-fn foreign_ports(all: &[ContainerSummary], around: &Around<'_>) -> Vec<PortHolder> {
+pub(super) fn foreign_ports(all: &[ContainerSummary], around: &Around<'_>) -> Vec<PortHolder> {
     let mut holders = BTreeSet::new();
     for container in all {
         let labels = sorted_map(container.labels.iter().flatten());
