@@ -11,7 +11,7 @@ use nself::{
     spec::{self, Source},
 };
 
-use crate::text;
+use super::text;
 
 /// Where the project stands.
 const FOLDER: &str = "/project";

@@ -9,7 +9,7 @@ use nself::{
     spec::{self, Input, Source, Spec},
 };
 
-use crate::text;
+use super::text;
 
 /// Parses, compiles and checks.
 ///

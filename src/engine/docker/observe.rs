@@ -353,7 +353,11 @@ fn network_fields(network: &ApiNetwork) -> LiveFields {
     fields
 }
 
-pub(super) fn seen_volumes(all: &[ApiVolume], request: &Request, around: &Around<'_>) -> Vec<SeenVolume> {
+pub(super) fn seen_volumes(
+    all: &[ApiVolume],
+    request: &Request,
+    around: &Around<'_>,
+) -> Vec<SeenVolume> {
     let wanted = all.iter().filter_map(|volume| {
         let owner = volume_owner(volume, around);
         let is_named = request.names.contains(&ResourceId::Volume(volume.name.clone()));
@@ -373,7 +377,10 @@ pub(super) fn seen_volumes(all: &[ApiVolume], request: &Request, around: &Around
     seen
 }
 
-pub(super) fn wanted_images(all: &[ImageSummary], request: &Request) -> BTreeMap<String, SeenImage> {
+pub(super) fn wanted_images(
+    all: &[ImageSummary],
+    request: &Request,
+) -> BTreeMap<String, SeenImage> {
     let mut found = BTreeMap::new();
     for image in all {
         let names: BTreeSet<&str> =

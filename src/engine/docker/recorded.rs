@@ -61,10 +61,8 @@ struct Answers {
 /// # Errors
 /// The place of what an engine does not say.
 pub fn recorded(text: &str, request: &Request) -> Result<Observed, Unreadable> {
-    let unreadable = |error: serde_json::Error| Unreadable {
-        line: error.line().max(1),
-        column: error.column(),
-    };
+    let unreadable =
+        |error: serde_json::Error| Unreadable { line: error.line().max(1), column: error.column() };
     let answers: Answers = serde_json::from_str(text).map_err(unreadable)?;
     let Answers {
         podman,
