@@ -25,7 +25,7 @@ pub fn sound(problems: &[Diagnostic], sources: &[(Arc<str>, String)]) {
     }
     let plain = text(problems, sources, Colour::Plain);
     assert!(plain.is_empty() == problems.is_empty());
-    let drives = |c: char| c.is_control() && c != '\n';
+    let drives = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
     assert!(!plain.contains(drives), "drives a terminal: {plain:?}");
     text(problems, sources, Colour::Ansi);
 }
