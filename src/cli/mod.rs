@@ -271,7 +271,9 @@ fn own_up(ui: Ui) {
         let place = panic.location().map(|place| format!(" ({}:{})", place.file(), place.line()));
         let error = Error::new(Exit::Internal, format!("{said}{}", place.unwrap_or_default()))
             .attempting("this is a mistake in nself itself")
-            .remedy("report it with the command; if it was an apply, the next one goes on from here");
+            .remedy(
+                "report it with the command; if it was an apply, the next one goes on from here",
+            );
         error.show(&ui);
         std::process::exit(Exit::Internal.code().into());
     }));

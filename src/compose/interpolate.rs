@@ -14,7 +14,14 @@ pub(super) struct Variables {
     pub(super) used: BTreeSet<String>,
     /// Those that were asked for and are nowhere.
     pub(super) missing: BTreeSet<String>,
+    /// How many bytes were put in so far.
+    pub(super) put: usize,
 }
+
+/// What unfolds to more than this is an attack, or a mistake: in bytes, all texts together.
+const LARGEST: usize = 32 << 20;
+/// A default may have variables in it, whose defaults may. Nobody means so many in each other.
+const DEEPEST: usize = 32;
 
 impl Variables {
     /// Returns the value of a variable, and notes where it came from.
@@ -28,8 +35,16 @@ impl Variables {
         self.file.get(name).cloned()
     }
 
-    /// Returns `text` with its variables put in, or why that cannot be done.
+    /// Returns `text` with its variables put in, or why that cannot be done. The text itself is not in the
+    /// reason: it may be a secret.
     pub(super) fn put_in(&mut self, text: &str) -> Result<String, String> {
+        self.put_in_at(text, 0)
+    }
+
+    fn put_in_at(&mut self, text: &str, depth: usize) -> Result<String, String> {
+        if depth > DEEPEST {
+            return Err(format!("defaults stand in each other more than {DEEPEST} deep"));
+        }
         let mut out = String::new();
         let mut rest = text;
         while let Some(dollar) = rest.find('$') {
@@ -39,19 +54,23 @@ impl Variables {
                 out.push('$');
                 rest = after;
             } else if let Some(body) = rest.strip_prefix('{') {
-                let end = closing(body).ok_or_else(|| format!("`${{{body}` is not closed"))?;
-                out.push_str(&self.braced(&body[..end])?);
+                let end = closing(body).ok_or("a `${` is not closed")?;
+                out.push_str(&self.braced(&body[..end], depth)?);
                 rest = &body[end + 1..];
             } else {
                 let length = name_length(rest);
                 if length == 0 {
-                    return Err(format!("`${rest}` is no variable; a dollar sign is `$$`"));
+                    return Err("a `$` begins no variable; a dollar sign is `$$`".to_owned());
                 }
                 out.push_str(&self.or_nothing(&rest[..length]));
                 rest = &rest[length..];
             }
         }
         out.push_str(rest);
+        self.put += out.len();
+        if self.put > LARGEST {
+            return Err(format!("variables unfold to more than {} MB", LARGEST >> 20));
+        }
         Ok(out)
     }
 
@@ -62,10 +81,10 @@ impl Variables {
         })
     }
 
-    fn braced(&mut self, body: &str) -> Result<String, String> {
+    fn braced(&mut self, body: &str, depth: usize) -> Result<String, String> {
         let length = name_length(body);
         if length == 0 {
-            return Err(format!("`${{{body}}}` has no name of a variable"));
+            return Err("a `${…}` has no name of a variable".to_owned());
         }
         let (name, rest) = body.split_at(length);
         if rest.is_empty() {
@@ -78,14 +97,14 @@ impl Variables {
         let value = self.get(name).filter(|value| !(also_empty && value.is_empty()));
         match (rest.chars().next(), value) {
             (Some('-' | '?'), Some(value)) => Ok(value),
-            (Some('-'), None) => self.put_in(&rest[1..]),
+            (Some('-'), None) => self.put_in_at(&rest[1..], depth + 1),
             (Some('?'), None) => {
-                let why = self.put_in(&rest[1..])?;
+                let why = self.put_in_at(&rest[1..], depth + 1)?;
                 Err(format!("the variable {name} is wanted: {why}"))
             }
-            (Some('+'), Some(_)) => self.put_in(&rest[1..]),
+            (Some('+'), Some(_)) => self.put_in_at(&rest[1..], depth + 1),
             (Some('+'), None) => Ok(String::new()),
-            _ => Err(format!("`${{{body}}}` is not understood")),
+            _ => Err(format!("what follows the name in `${{{name}…}}` is not understood")),
         }
     }
 }
@@ -113,11 +132,18 @@ fn closing(body: &str) -> Option<usize> {
 }
 
 /// Reads the lines of a file of variables, such as `.env`: `NAME=value`, quoted or not, and `NAME` alone,
-/// which takes the value of the shell.
+/// which takes the value of the shell. A line can refer to those above it.
 pub(super) fn lines(
     text: &str,
     variables: &mut Variables,
 ) -> Result<Vec<(String, String)>, String> {
+    let before = variables.file.clone();
+    let read = read_lines(text, variables);
+    variables.file = before;
+    read
+}
+
+fn read_lines(text: &str, variables: &mut Variables) -> Result<Vec<(String, String)>, String> {
     let mut all: Vec<(String, String)> = Vec::new();
     let mut rest = text.trim_start_matches('\u{feff}');
     while !rest.is_empty() {
@@ -136,6 +162,8 @@ pub(super) fn lines(
             continue;
         };
         let (name, value) = (name.trim().to_owned(), value.trim_start());
+        let mut put_in =
+            |text: &str| variables.put_in(text).map_err(|why| format!("{name}: {why}"));
         let (value, next) = match value.chars().next() {
             Some(quote @ ('"' | '\'')) => {
                 let start = line.trim_end().len() - value.len();
@@ -144,30 +172,18 @@ pub(super) fn lines(
                 let text = &body[..end];
                 let text = if quote == '"' { escaped(text) } else { text.to_owned() };
                 let after = body[end + 1..].split_once('\n').map_or("", |(_, after)| after);
-                (if quote == '"' { with_own(variables, &all, &text)? } else { text }, after)
+                (if quote == '"' { put_in(&text)? } else { text }, after)
             }
             _ => {
                 let plain = value.split(" #").next().unwrap_or_default().trim_end();
-                (with_own(variables, &all, plain)?, after)
+                (put_in(plain)?, after)
             }
         };
+        variables.file.insert(name.clone(), value.clone());
         all.push((name, value));
         rest = next;
     }
     Ok(all)
-}
-
-/// Puts in variables, those of the lines above among them.
-fn with_own(
-    variables: &mut Variables,
-    above: &[(String, String)],
-    text: &str,
-) -> Result<String, String> {
-    let mut all = variables.clone();
-    all.file.extend(above.iter().cloned());
-    let value = all.put_in(text)?;
-    (variables.used, variables.missing) = (all.used, all.missing);
-    Ok(value)
 }
 
 fn unquoted(body: &str, quote: char) -> Option<usize> {
@@ -248,5 +264,26 @@ mod tests {
             ["A=1", "B=two # \"words\"", "C=$A", "D=1", "SHELL_ONE=s", "E=l1\nl2", "F=a#b"]
         );
         assert!(lines("A=\"x", &mut variables()).is_err());
+        // What is wrong is said without the value.
+        for bad in ["P=hush$!hush", "P=\"hush${hush\"", "P=${hush!hush}", "P=${!hush}"] {
+            let why = lines(bad, &mut variables()).unwrap_err();
+            assert!(why.starts_with("P: ") && !why.contains("!h") && !why.contains("hu$"), "{why}");
+        }
+        // What a file says holds in that file.
+        let mut after = variables();
+        lines("A=2\nG=3", &mut after).unwrap();
+        assert_eq!(after.put_in("$A${G}").unwrap(), "1");
+    }
+
+    #[test]
+    fn variables_do_not_unfold_without_end() {
+        let deep = format!("{}x{}", "${B:-".repeat(5000), "}".repeat(5000));
+        assert!(variables().put_in(&deep).unwrap_err().contains("deep"));
+        let doubling: String = ('B'..='Z')
+            .zip('C'..='Z')
+            .map(|(last, next)| format!("{next}=${last}${last}${last}${last}\n"))
+            .collect();
+        let why = lines(&format!("B=xxxx\n{doubling}"), &mut variables()).unwrap_err();
+        assert!(why.contains("unfold"), "{why}");
     }
 }

@@ -24,16 +24,20 @@ pub(super) struct Loader<'a> {
     pub(super) problems: Vec<Diagnostic>,
     /// The texts behind all places.
     pub(super) sources: BTreeMap<Arc<str>, String>,
+    /// How many files were brought in by others.
+    included: usize,
 }
 
 /// More steps from one service to the next than this are a circle.
 const MOST_EXTENDS: usize = 20;
+/// Files that bring in each other twice are soon more than anybody can read.
+const MOST_INCLUDED: usize = 200;
 
 impl<'a> Loader<'a> {
     pub(super) fn new(input: &'a Input) -> Self {
         let variables = Variables { process: input.process.clone(), ..Variables::default() };
         let (wants, problems, sources) = Default::default();
-        Self { input, variables, wants, problems, sources }
+        Self { input, variables, wants, problems, sources, included: 0 }
     }
 
     /// Reads all files of the command line into one tree.
@@ -71,6 +75,15 @@ impl<'a> Loader<'a> {
         for item in included.items() {
             let paths = item.get("path").unwrap_or(item).texts();
             for path in paths {
+                self.included += 1;
+                if self.included > MOST_INCLUDED {
+                    if self.included == MOST_INCLUDED + 1 {
+                        let message = format!("more than {MOST_INCLUDED} files are included");
+                        let problem = Diagnostic::error("include", message).at(&included.at, "");
+                        self.problems.push(problem.help("is there one that includes itself?"));
+                    }
+                    return None;
+                }
                 let path = tidy(&folder.join(path));
                 let folder = path.parent().unwrap_or(folder).to_owned();
                 let Some(node) = self.file(&path, &folder, depth + 1) else { continue };
@@ -130,12 +143,14 @@ impl<'a> Loader<'a> {
 
     /// Puts into each service what it extends.
     fn extend_all(&mut self, node: &mut Node, path: &Path, depth: usize) {
-        let names: Vec<String> = node
-            .get("services")
-            .map(|services| services.entries().iter().map(|(key, _)| key.text.clone()).collect())
-            .unwrap_or_default();
+        let services = node.get("services").map(Node::entries).unwrap_or_default();
+        let extending = services.iter().filter(|(_, service)| service.get("extends").is_some());
+        let names: Vec<String> = extending.map(|(key, _)| key.text.clone()).collect();
+        if names.is_empty() {
+            return;
+        }
+        let whole = node.clone();
         for name in names {
-            let whole = node.clone();
             let Some(service) = service_mut(node, &name) else { continue };
             if let Some(extended) = self.extended(service.clone(), &whole, path, depth) {
                 *service = extended;
@@ -158,24 +173,25 @@ impl<'a> Loader<'a> {
         }
         let name = extends.get("service").unwrap_or(&extends).text().unwrap_or_default().to_owned();
         let file = extends.get("file").and_then(Node::text);
-        let (base, path, other) = match file {
-            None => (whole.clone(), path.to_owned(), None),
+        let (path, other) = match file {
+            None => (path.to_owned(), None),
             Some(file) => {
                 let path = tidy(&path.parent().unwrap_or(Path::new("")).join(file));
                 let mut other = self.parsed(&path)?;
                 let folder = path.parent().unwrap_or(Path::new("")).to_owned();
                 self.prepare(&mut other, &folder);
-                (other.clone(), path, Some(other))
+                (path, Some(other))
             }
         };
-        let services = base.get("services").map(Node::entries).unwrap_or_default();
+        let whole = other.as_ref().unwrap_or(whole);
+        let services = whole.get("services").map(Node::entries).unwrap_or_default();
         let found = services.iter().find(|(key, _)| key.text == name).map(|(_, node)| node.clone());
         let Some(found) = found else {
             let problem = Diagnostic::error("extends", format!("there is no service `{name}`"));
             self.problems.push(problem.at(&extends.at, ""));
             return None;
         };
-        let mut found = self.extended(found, other.as_ref().unwrap_or(whole), &path, depth + 1)?;
+        let mut found = self.extended(found, whole, &path, depth + 1)?;
         // Who is waited for is not inherited.
         found.take("depends_on");
         let text = ["services", &name];

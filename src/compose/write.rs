@@ -20,7 +20,8 @@ use super::{
 };
 use crate::{
     catalog::KINDS,
-    model::{Diagnostic, ProjectName, ServiceName},
+    model::{Diagnostic, ProjectName, ServiceName, Severity},
+    spec::{self, Source},
 };
 
 pub(super) fn import(input: &Input) -> Result<Outcome, Refused> {
@@ -118,6 +119,7 @@ pub(super) fn import(input: &Input) -> Result<Outcome, Refused> {
         Parts { name: &name, sheets, networks, volumes: tables, secrets: &secrets, ignored };
     let text = parts.text(input);
     findings.extend(std::mem::take(&mut loader.problems));
+    not_accepted(&text, &mut findings);
     Ok(Outcome::Done(Box::new(Imported {
         text,
         name,
@@ -222,6 +224,21 @@ fn rest(whole: &Node, findings: &mut Vec<Diagnostic>) {
         }
         let message = format!("`{word}` was not carried over: nself has nothing like it");
         findings.push(Diagnostic::warning("not-carried", message).at(&key.at, ""));
+    }
+}
+
+/// Says what of the text is yet to be mended: a compose file may hold what no engine takes.
+fn not_accepted(text: &str, findings: &mut Vec<Diagnostic>) {
+    let main = Source::new("nself.toml", text);
+    let process = BTreeMap::new();
+    let input = spec::Input { main, overlay: None, environment: None, process };
+    let problems = spec::parse(&input).err().unwrap_or_default();
+    for problem in problems.into_iter().filter(|problem| problem.severity == Severity::Error) {
+        let line = problem.labels.first().and_then(|label| text.get(..label.span.start));
+        let line = line.map_or(1, |before| before.matches('\n').count() + 1);
+        let message = format!("line {line} of what was written is not accepted");
+        let help = format!("mend it there: {}", problem.message);
+        findings.push(Diagnostic::warning("not-accepted", message).help(help));
     }
 }
 

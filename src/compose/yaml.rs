@@ -4,7 +4,10 @@
 //! they were written in, since `1.10` is a version to one key and a number to another.
 #![expect(clippy::single_match_else, reason = "both ways of a value stand beside each other")]
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use serde_saphyr::granit_parser::{Event, Parser, ScalarStyle, Span, Tag};
 
@@ -47,8 +50,10 @@ pub(super) enum Merging {
     Reset,
 }
 
-/// A file that unfolds to more than this by its aliases is an attack, or a mistake.
-const MOST_NODES: usize = 200_000;
+/// A file that unfolds to more than this by its aliases is an attack, or a mistake. In bytes: each value
+/// counts for some, and its text for as many as it has.
+const LARGEST: usize = 20_000_000;
+const SIZE_OF_VALUE: usize = 100;
 const DEEPEST: usize = 64;
 
 /// Reads one file; an empty one is an empty map.
@@ -72,9 +77,10 @@ pub(super) fn read(file: &Arc<str>, text: &str) -> Result<Node, Diagnostic> {
 struct Builder<'a> {
     file: &'a Arc<str>,
     open: Vec<Open>,
-    /// Each anchored node, with how many nodes it is.
+    /// Each anchored node, with its size.
     anchors: BTreeMap<usize, (Node, usize)>,
-    nodes: usize,
+    /// The size of all that was read so far.
+    size: usize,
     root: Option<Node>,
     documents: usize,
 }
@@ -84,14 +90,16 @@ struct Open {
     node: Node,
     anchor: usize,
     key: Option<Key>,
-    /// How many nodes there were when it began.
+    /// Where the keys of a map are.
+    places: BTreeMap<String, Origin>,
+    /// The size of all before it.
     before: usize,
 }
 
 impl<'a> Builder<'a> {
     fn new(file: &'a Arc<str>) -> Self {
         let (open, anchors) = (Vec::new(), BTreeMap::new());
-        Self { file, open, anchors, nodes: 0, root: None, documents: 0 }
+        Self { file, open, anchors, size: 0, root: None, documents: 0 }
     }
 
     fn take(&mut self, event: Event<'_>, span: &Span) -> Result<(), Diagnostic> {
@@ -108,10 +116,11 @@ impl<'a> Builder<'a> {
             Event::Scalar(text, style, anchor, tag) => {
                 let plain = style == ScalarStyle::Plain && !is_string(tag.as_deref());
                 let is_null = plain && matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
-                let text = text.into_owned();
+                let (text, before) = (text.into_owned(), self.size);
+                self.size += text.len();
                 let value = if is_null { Value::Null } else { Value::Scalar { text, plain } };
                 let node = Node { at, value, merging: merging(tag.as_deref()) };
-                self.done(node, anchor, self.nodes)
+                self.done(node, anchor, before)
             }
             Event::SequenceStart(_, anchor, tag) => {
                 self.begin(Value::List(Vec::new()), at, anchor, tag.as_deref())
@@ -129,12 +138,13 @@ impl<'a> Builder<'a> {
                 self.done(node, anchor, before)
             }
             Event::Alias(anchor) => {
-                let Some((node, size)) = self.anchors.get(&anchor).cloned() else {
+                let Some((node, size)) = self.anchors.get(&anchor) else {
                     let problem = Diagnostic::error("yaml", "the anchor is not complete here");
                     return Err(problem.at(&at, "refers to what it is part of"));
                 };
-                let before = self.nodes;
-                self.nodes += size;
+                let before = self.size;
+                self.size += size;
+                let node = node.clone();
                 self.done(node, 0, before)
             }
             _ => Ok(()),
@@ -153,18 +163,24 @@ impl<'a> Builder<'a> {
             return Err(Diagnostic::error("yaml", message).at(&at, ""));
         }
         let node = Node { at, value, merging: merging(tag) };
-        self.open.push(Open { node, anchor, key: None, before: self.nodes });
+        let (key, places, before) = (None, BTreeMap::new(), self.size);
+        self.open.push(Open { node, anchor, key, places, before });
         Ok(())
     }
 
     fn done(&mut self, node: Node, anchor: usize, before: usize) -> Result<(), Diagnostic> {
-        self.nodes += 1;
-        if self.nodes > MOST_NODES {
-            let message = format!("the file unfolds to more than {MOST_NODES} values");
+        self.size += SIZE_OF_VALUE;
+        let size = self.size - before;
+        if anchor != 0 {
+            // It is kept beside the tree, with whatever anchors are inside.
+            self.size += size;
+        }
+        if self.size > LARGEST {
+            let message = format!("the file unfolds to more than {} MB", LARGEST / 1_000_000);
             return Err(Diagnostic::error("yaml", message).at(&node.at, ""));
         }
         if anchor != 0 {
-            self.anchors.insert(anchor, (node.clone(), self.nodes - before));
+            self.anchors.insert(anchor, (node.clone(), size));
         }
         let Some(open) = self.open.last_mut() else {
             self.root = Some(node);
@@ -173,11 +189,11 @@ impl<'a> Builder<'a> {
         match (&mut open.node.value, open.key.take()) {
             (Value::List(items), _) => items.push(node),
             (Value::Map(entries), Some(key)) => {
-                let first = entries.iter().find(|(other, _)| other.text == key.text);
-                if let Some((first, _)) = first.filter(|_| key.text != MERGE) {
+                let first = open.places.insert(key.text.clone(), key.at.clone());
+                if let Some(first) = first.filter(|_| key.text != MERGE) {
                     let message = format!("the key `{}` stands here twice", key.text);
                     let problem = Diagnostic::error("yaml", message);
-                    return Err(problem.at(&key.at, "the second").at(&first.at, "the first"));
+                    return Err(problem.at(&key.at, "the second").at(&first, "the first"));
                 }
                 entries.push((key, node));
             }
@@ -206,6 +222,7 @@ const MERGE: &str = "<<";
 fn put_in_merges(entries: &mut Vec<(Key, Node)>) -> Result<(), Diagnostic> {
     let (merges, mut own): (Vec<_>, Vec<_>) =
         std::mem::take(entries).into_iter().partition(|(key, _)| key.text == MERGE);
+    let mut there: BTreeSet<String> = own.iter().map(|(key, _)| key.text.clone()).collect();
     for (_, node) in merges {
         let at = node.at.clone();
         let sources = match node.value {
@@ -218,7 +235,7 @@ fn put_in_merges(entries: &mut Vec<(Key, Node)>) -> Result<(), Diagnostic> {
                 return Err(problem.at(&at, ""));
             };
             for (key, value) in brought {
-                if own.iter().all(|(other, _)| other.text != key.text) {
+                if there.insert(key.text.clone()) {
                     own.push((key, value));
                 }
             }
@@ -347,6 +364,13 @@ mod tests {
             );
         }
         assert!(keys(&bomb).unwrap_err().contains("unfolds"));
+        // Few values, with much text; and anchors in anchors, each of which is kept.
+        let text = format!("x: &x {}\ny: [{}]", "x".repeat(50_000), vec!["*x"; 500].join(","));
+        assert!(keys(&text).unwrap_err().contains("unfolds"));
+        let (open, close) =
+            (0..60).map(|n| (format!("&a{n} ["), "]")).unzip::<_, _, String, String>();
+        let list = vec!["1"; 5000].join(",");
+        assert!(keys(&format!("x: {open}[{list}]{close}")).unwrap_err().contains("unfolds"));
         assert!(keys(&format!("a: {}", "[".repeat(500))).is_err());
         assert!(keys("a: &a [*a]").is_err());
     }

@@ -88,14 +88,42 @@ impl fmt::Display for ResourceId {
             Self::Volume(name) => write!(f, "volume/{name}"),
             Self::Files(name) => write!(f, "files/{name}"),
             Self::Container(name) => write!(f, "container/{name}"),
-            Self::Inner(Inner { service, kind, database: None, name }) => {
-                write!(f, "{service}/{}/{name}", kind.word())
-            }
-            Self::Inner(Inner { service, kind, database: Some(database), name }) => {
-                write!(f, "{service}/{database}/{}/{name}", kind.word())
+            Self::Inner(Inner { service, kind, database, name }) => {
+                if CLASSES.contains(&service.as_str()) {
+                    write!(f, "{MARK}")?;
+                }
+                write!(f, "{service}/")?;
+                if let Some(database) = database {
+                    write!(f, "{}/", escaped(database))?;
+                }
+                write!(f, "{}/{name}", kind.word())
             }
         }
     }
+}
+
+/// The words before the slash of what is no inner resource.
+const CLASSES: [&str; 5] = ["image", "network", "volume", "files", "container"];
+/// Stands before a name that would be taken for a word of these, or of a kind: no name begins with it.
+const MARK: char = '%';
+
+/// Returns the name of a database as it stands between slashes.
+fn escaped(database: &str) -> String {
+    if kind_of(database).is_some() {
+        return format!("{MARK}{database}");
+    }
+    database.replace('%', "%25").replace('/', "%2F")
+}
+
+fn unescaped(text: &str) -> String {
+    match text.strip_prefix(MARK) {
+        Some(word) if kind_of(word).is_some() => word.to_owned(),
+        _ => text.replace("%2F", "/").replace("%25", "%"),
+    }
+}
+
+fn kind_of(word: &str) -> Option<InnerKind> {
+    InnerKind::ALL.into_iter().find(|kind| kind.word() == word)
 }
 
 impl FromStr for ResourceId {
@@ -116,8 +144,8 @@ impl FromStr for ResourceId {
             "files" => Self::Files(name),
             "container" => Self::Container(name),
             service => {
-                let service = ServiceName::new(service)?;
-                let kind_of = |word: &str| InnerKind::ALL.into_iter().find(|k| k.word() == word);
+                let marked = service.strip_prefix(MARK).filter(|word| CLASSES.contains(word));
+                let service = ServiceName::new(marked.unwrap_or(service))?;
                 let (first, tail) = rest.split_once('/').ok_or_else(unknown)?;
                 if let Some(kind) = kind_of(first) {
                     return Ok(Self::Inner(Inner {
@@ -129,7 +157,7 @@ impl FromStr for ResourceId {
                 }
                 let (word, name) = tail.split_once('/').ok_or_else(unknown)?;
                 let kind = kind_of(word).ok_or_else(unknown)?;
-                let database = Some(first.to_owned());
+                let database = Some(unescaped(first));
                 Self::Inner(Inner { service, kind, database, name: name.to_owned() })
             }
         })
@@ -152,6 +180,18 @@ mod tests {
             assert_eq!(text.parse::<ResourceId>().unwrap().to_string(), text);
         }
         assert!("api".parse::<ResourceId>().is_err());
+        // What could be taken for something else.
+        for (service, database) in
+            [("postgres", "role"), ("files", "a/b"), ("volume", "%2F"), ("image", "%role")]
+        {
+            let id = ResourceId::Inner(Inner {
+                service: ServiceName::new(service).unwrap(),
+                kind: InnerKind::Extension,
+                database: Some(database.to_owned()),
+                name: "schema/x".to_owned(),
+            });
+            assert_eq!(id.to_string().parse(), Ok(id));
+        }
         assert!("pg/x/y/z".parse::<ResourceId>().is_err());
     }
 }

@@ -235,7 +235,7 @@ impl Gist {
                 let word = |step: Option<&StepGist>| match step {
                     None => "nothing".to_owned(),
                     Some(step) if step.with.is_empty() => step.call.clone(),
-                    Some(step) => format!("{} ({})", step.call, &step.with[..12]),
+                    Some(step) => format!("{} ({})", step.call, short(&step.with)),
                 };
                 moved.push(object(id, &word(then), &word(now)));
             }
@@ -522,6 +522,18 @@ mod tests {
         assert!(with("?").moved(&with("*abc")).is_empty());
         assert_eq!(with("*abc").moved(&with("*def")).len(), 1);
         assert_eq!(with("*abc").moved(&with("?")).len(), 1);
+    }
+
+    #[test]
+    fn a_digest_that_is_none_is_shown_as_it_is() {
+        let step = |with: &str| StepGist { id: "a".into(), call: "b".into(), with: with.into() };
+        let steps = |with| Gist { steps: vec![step(with)], ..Gist::default() };
+        for odd in ["x", "€€€€€€"] {
+            let moved = steps(odd).moved(&steps("y"));
+            let then = format!("b ({odd})");
+            let now = "b (y)".to_owned();
+            assert_eq!(moved, [Moved::Object { id: "a".into(), then, now }]);
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::style::clean;
 use crate::model::{Diagnostic, Label, Severity, Span};
 
 /// The texts that diagnostics point into, by file name.
@@ -33,6 +34,7 @@ pub fn text(diagnostics: &[Diagnostic], sources: &Sources, colour: Colour) -> St
         Colour::Plain => Renderer::plain(),
         Colour::Ansi => Renderer::styled(),
     };
+    let sources: Vec<_> = sources.iter().map(harmless).collect();
     let sheets: Vec<_> = sources.iter().map(Sheet::new).collect();
     let mut out = String::new();
     for diagnostic in &diagnostics[..diagnostics.len().min(MOST)] {
@@ -43,7 +45,7 @@ pub fn text(diagnostics: &[Diagnostic], sources: &Sources, colour: Colour) -> St
         writeln!(out, "… and {} more", diagnostics.len() - MOST)
             .expect("writing to a String cannot fail");
     }
-    out.push_str(&tail(diagnostics));
+    out.push_str(&clean(&tail(diagnostics)));
     out.push('\n');
     out
 }
@@ -113,6 +115,12 @@ pub(super) fn twins(diagnostics: &[Diagnostic], sources: &Sources) -> Vec<Diagno
     diagnostics.iter().map(one).collect()
 }
 
+/// Returns a file whose lines drive no terminal, with every place where it was. The renderer shows signs
+/// for the other control characters.
+fn harmless((name, text): &(Arc<str>, String)) -> (Arc<str>, String) {
+    (Arc::clone(name), text.replace(|c| ('\u{80}'..='\u{9f}').contains(&c), "·"))
+}
+
 /// Returns the last line: `2 errors in nself.toml; nothing was changed`.
 fn tail(diagnostics: &[Diagnostic]) -> String {
     let count = |severity, word: &str| {
@@ -145,9 +153,9 @@ fn group<'a>(diagnostic: &'a Diagnostic, sheets: &'a [Sheet<'a>]) -> Group<'a> {
         Severity::Warning => Level::WARNING,
     };
     let mut group =
-        level.primary_title(&*diagnostic.message).elements(snippets(diagnostic, sheets));
+        level.primary_title(clean(&diagnostic.message)).elements(snippets(diagnostic, sheets));
     if let Some(help) = &diagnostic.help {
-        group = group.element(Level::HELP.message(&**help));
+        group = group.element(Level::HELP.message(clean(help)));
     }
     group
 }
@@ -198,11 +206,11 @@ impl<'a> Piece<'a> {
         let (start, end) = (sheet.start_of(lines.start), sheet.start_of(lines.end));
         let annotations = marks.into_iter().map(|(kind, span, note)| {
             let annotation = kind.span(span.start - start..span.end - start);
-            if note.is_empty() { annotation } else { annotation.label(note) }
+            if note.is_empty() { annotation } else { annotation.label(clean(note)) }
         });
         Snippet::source(&sheet.text[start..end])
             .line_start(lines.start)
-            .path(&**sheet.name)
+            .path(clean(sheet.name))
             .annotations(annotations)
     }
 }
@@ -287,6 +295,16 @@ mod tests {
         assert!(
             text(&[elsewhere], &[], Colour::Plain).starts_with("error: unknown key `imagee`\n")
         );
+    }
+
+    #[test]
+    fn nothing_that_is_shown_drives_a_terminal() {
+        let odd = "\u{1b}[31m\u{9b}2J\u{7}x";
+        let sources: Vec<(Arc<str>, String)> = vec![("f\u{1b}".into(), format!("a = \"{odd}\""))];
+        let origin = Origin::File { file: "f\u{1b}".into(), span: 4..8, line: 1 };
+        let problem = Diagnostic::error("x", odd).at(&origin, odd).help(odd);
+        let shown = text(&[problem], &sources, Colour::Plain);
+        assert!(!shown.contains(|c: char| c.is_control() && c != '\n'), "{shown:?}");
     }
 
     #[test]

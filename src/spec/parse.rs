@@ -81,7 +81,8 @@ fn read(input: &Input, problems: &mut Vec<Diagnostic>) -> Option<Spec> {
     refuse_unknown(&root, &KEYS, problems);
     let declared = variables(&root, problems);
     let values = variable::values(&declared, &input.process, problems);
-    variable::expand(&mut root, &values, problems);
+    let mut room = variable::Room::whole();
+    variable::expand(&mut root, &values, &mut room, problems);
 
     let project: Option<Project> = required(&root, "project", &input.main, problems);
     let name = project.as_ref().map_or_else(stand_in, |project| project.name.clone());
@@ -93,7 +94,7 @@ fn read(input: &Input, problems: &mut Vec<Diagnostic>) -> Option<Spec> {
         let templates = settings.env.values_mut().chain(settings.url.as_mut());
         for template in templates {
             let project = (name.value.as_str(), domain.value.as_str());
-            variable::resolve(&mut template.value, &values, project, problems);
+            variable::resolve(&mut template.value, &values, project, &mut room, problems);
         }
     }
     let spec = Spec {

@@ -77,8 +77,13 @@ pub(super) fn read(
 
 /// Puts variables into every text of the file but the templates, which keep their references, and
 /// refuses references that would not be read.
-pub(super) fn expand(root: &mut Table, values: &Values, problems: &mut Vec<Diagnostic>) {
-    let mut expander = Expander { values, problems };
+pub(super) fn expand(
+    root: &mut Table,
+    values: &Values,
+    room: &mut Room,
+    problems: &mut Vec<Diagnostic>,
+) {
+    let mut expander = Expander { values, room, problems };
     for (name, entry) in root {
         match (name.as_str(), &mut entry.node.value) {
             ("variables", _) => {}
@@ -104,8 +109,35 @@ pub(super) fn unknown(name: &VariableName, place: &Origin, values: &Values) -> D
         .help(format!("declare it: [variables] {name} = {{ from_env = \"…\" }}"))
 }
 
+/// How many bytes may yet be put in. A long value that is referred to often is more than the memory of
+/// any machine.
+pub(super) struct Room(usize);
+
+/// Four times as much as a file can have.
+const LARGEST: usize = 16 << 20;
+
+impl Room {
+    /// Returns all of it.
+    pub(super) fn whole() -> Self {
+        Self(LARGEST)
+    }
+
+    /// Returns whether there is room for `value`; when it ends, that is said once.
+    fn fits(&mut self, value: &str, place: &Origin, problems: &mut Vec<Diagnostic>) -> bool {
+        let left = self.0.checked_sub(value.len());
+        if left.is_none() && self.0 > 0 {
+            let message = format!("variables unfold to more than {} MB here", LARGEST >> 20);
+            let help = "put long texts into files of their own";
+            problems.push(Diagnostic::error("too-large", message).at(place, "").help(help));
+        }
+        self.0 = left.unwrap_or(0);
+        left.is_some()
+    }
+}
+
 struct Expander<'a> {
     values: &'a Values,
+    room: &'a mut Room,
     problems: &'a mut Vec<Diagnostic>,
 }
 
@@ -166,7 +198,10 @@ impl Expander<'_> {
             let here = || within(origin, text, start..end);
             match text[start..end].parse::<Reference>() {
                 Ok(Reference::Variable(name)) => match self.values.get(&name) {
-                    Some(value) => out.push_str(&value.value),
+                    Some(value) if self.room.fits(&value.value, &here(), self.problems) => {
+                        out.push_str(&value.value);
+                    }
+                    Some(_) => {}
                     None => self.problems.push(unknown(&name, &here(), self.values)),
                 },
                 Ok(reference) => self.problems.push(refused(&reference, &here(), place)),
@@ -209,6 +244,7 @@ pub(super) fn resolve(
     template: &mut Template,
     values: &Values,
     (name, domain): (&str, &str),
+    room: &mut Room,
     problems: &mut Vec<Diagnostic>,
 ) {
     for part in &mut template.parts {
@@ -225,6 +261,7 @@ pub(super) fn resolve(
                 value.value.clone()
             }
         };
+        let text = if room.fits(&text, place, problems) { text } else { String::new() };
         *part = TemplatePart::Plain(text);
     }
 }

@@ -28,6 +28,7 @@ mod leftovers;
 mod plan;
 mod port;
 mod readable;
+mod replay;
 mod report;
 mod spec;
 mod takeover;

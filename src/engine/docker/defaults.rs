@@ -154,7 +154,8 @@ impl Defaults {
 
     /// Returns what the engine would have made of a limit on memory and swap together.
     pub(super) fn swap(&self, memory: i64, swap: i64) -> i64 {
-        if !self.limits_swap && swap == -1 && memory > 0 { memory * 2 } else { swap }
+        let unlimited = !self.limits_swap && swap == -1 && memory > 0;
+        if unlimited { memory.saturating_mul(2) } else { swap }
     }
 
     /// Removes from `fields` the defaults that can also be asked for. For containers whose image is
@@ -260,6 +261,13 @@ mod tests {
         };
         assert_eq!(mode(true), Some(Live::text("private")));
         assert_eq!(mode(false), Some(Live::text("host")));
+    }
+
+    #[test]
+    fn a_limit_of_all_there_is_has_no_double() {
+        let defaults = Defaults { limits_swap: false, ..defaults() };
+        assert_eq!(defaults.swap(64, -1), 128);
+        assert_eq!(defaults.swap(i64::MAX, -1), i64::MAX);
     }
 
     #[test]

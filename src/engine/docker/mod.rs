@@ -1,7 +1,7 @@
 //! Docker's engine, and Podman's Docker-compatible socket: the only place that names bollard.
 //!
 //! `address` says where, `wire` carries requests (over TLS with `tls`, to other machines with `ssh`), `decode` turns what the engine says into compared texts, `defaults` is the one
-//! table of what an engine fills in by itself, `dialect` of what another engine than Docker does otherwise, `observe` looks, and the other files do one kind of
+//! table of what an engine fills in by itself, `dialect` of what another engine than Docker does otherwise, `observe` looks, `recorded` looks at answers that were written down, and the other files do one kind of
 //! [`Op`] each. Nothing is chosen here: an effect is done as it is told or refused.
 
 mod address;
@@ -33,12 +33,14 @@ mod pool;
 mod host;
 mod tool;
 mod examine;
+mod recorded;
 
 use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::{OnceCell, mpsc};
 
 pub use self::address::{Address, Client, InvalidAddress};
+pub use self::recorded::{Unreadable, recorded};
 use self::{defaults::Defaults, server::Server, wire::Wire};
 use crate::{
     engine::{Cause, Engine, Error, Progress},

@@ -18,7 +18,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::Value as Json;
 
 use self::pictures::Pictures;
-pub(super) use self::pictures::familiar;
+pub(super) use self::pictures::{familiar, named};
 use super::{
     Docker, EngineInfo,
     decode::{self, Around},
@@ -233,7 +233,7 @@ fn matters(container: &ContainerSummary, request: &Request, record: Option<&Reco
                 .any(|name| request.names.contains(&ResourceId::Container(name.to_owned()))))
 }
 
-fn seen_networks(
+pub(super) fn seen_networks(
     all: &[ApiNetwork],
     containers: &[ContainerSummary],
     request: &Request,
@@ -326,7 +326,11 @@ fn network_fields(network: &ApiNetwork) -> LiveFields {
     fields
 }
 
-fn seen_volumes(all: &[ApiVolume], request: &Request, around: &Around<'_>) -> Vec<SeenVolume> {
+pub(super) fn seen_volumes(
+    all: &[ApiVolume],
+    request: &Request,
+    around: &Around<'_>,
+) -> Vec<SeenVolume> {
     let wanted = all.iter().filter_map(|volume| {
         let owner = volume_owner(volume, around);
         let is_named = request.names.contains(&ResourceId::Volume(volume.name.clone()));
@@ -346,7 +350,7 @@ fn seen_volumes(all: &[ApiVolume], request: &Request, around: &Around<'_>) -> Ve
     seen
 }
 
-fn foreign_ports(all: &[ContainerSummary], around: &Around<'_>) -> Vec<PortHolder> {
+pub(super) fn foreign_ports(all: &[ContainerSummary], around: &Around<'_>) -> Vec<PortHolder> {
     let mut holders = BTreeSet::new();
     for container in all {
         let labels = sorted_map(container.labels.iter().flatten());

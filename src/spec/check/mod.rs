@@ -19,6 +19,7 @@ pub(super) fn check(spec: &Spec, broken: &BTreeSet<ServiceName>, problems: &mut 
         service::check(spec, name, one, problems);
         health::check(name, one, problems);
     }
+    containers(spec, problems);
     reference::check(spec, broken, problems);
     address::check(spec, problems);
     ignore(spec, broken, problems);
@@ -33,6 +34,24 @@ pub(super) fn check(spec: &Spec, broken: &BTreeSet<ServiceName>, problems: &mut 
             problems.push(problem);
         }
     }
+}
+
+/// No machine runs so many; the next mistake is a number with a digit too many.
+const MOST_CONTAINERS: usize = 10_000;
+
+fn containers(spec: &Spec, problems: &mut Vec<Diagnostic>) {
+    let count: usize = spec.services.values().map(|one| usize::from(one.replicas())).sum();
+    if count <= MOST_CONTAINERS {
+        return;
+    }
+    let message = format!("{count} containers are asked for; at most {MOST_CONTAINERS} are");
+    let most = spec.services.values().max_by_key(|one| one.replicas());
+    let origin = most.and_then(|one| one.settings.replicas.as_ref()).map(|it| &it.origin);
+    let problem = Diagnostic::error("too-many", message).help("lower `replicas`");
+    problems.push(match origin {
+        Some(origin) => problem.at(origin, ""),
+        None => problem,
+    });
 }
 
 fn ignore(spec: &Spec, broken: &BTreeSet<ServiceName>, problems: &mut Vec<Diagnostic>) {

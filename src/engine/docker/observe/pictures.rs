@@ -115,6 +115,18 @@ impl Docker {
     }
 }
 
+/// Returns those of the images that were asked for, by reference.
+pub(in crate::engine::docker) fn named<'a>(
+    documents: impl Iterator<Item = &'a Json> + Clone,
+    request: &Request,
+) -> BTreeMap<String, SeenImage> {
+    let find = |wanted: &ImageRef| {
+        let seen = documents.clone().find_map(|document| seen_image(document, wanted))?;
+        Some((wanted.to_string(), seen))
+    };
+    request.images.iter().filter_map(find).collect()
+}
+
 /// Reads an image; `None` when it does not go by the name it was asked for: the engine also takes the
 /// beginning of an id for one.
 fn seen_image(document: &Json, wanted: &ImageRef) -> Option<SeenImage> {
