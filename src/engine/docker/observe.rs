@@ -71,7 +71,7 @@ impl Docker {
             let labels = sorted_map(&volume.labels);
             decode::owner(&labels, &request.project_id, request.instance.as_ref()).is_ours()
         });
-        let memory = record::latest(ours);
+        let memory = record::latest(ours)?;
         let request = &request.with_adopted(memory.as_ref().map(|memory| &memory.record));
         let lesson = memory.as_ref().and_then(|memory| memory.lesson.as_deref());
         let defaults = info.defaults.learning(lesson.unwrap_or_default());
