@@ -3,7 +3,6 @@
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     os::unix::net::{UnixListener, UnixStream},
-    path::Path,
     sync::{Arc, Mutex},
 };
 
@@ -24,10 +23,9 @@ struct Asked {
 }
 
 impl Played {
-    /// Answers from the questions and answers in a file.
-    pub(super) fn from(file: &Path) -> Self {
-        let script = std::fs::read_to_string(file).unwrap();
-        let script: Vec<Json> = serde_json::from_str(&script).unwrap();
+    /// Answers from questions and answers.
+    pub(super) fn from(script: &str) -> Self {
+        let script: Vec<Json> = serde_json::from_str(script).unwrap();
         let (script, unknown) = (Arc::new(script), Arc::default());
         let folder = tempfile::tempdir().unwrap();
         let listener = UnixListener::bind(folder.path().join("engine.sock")).unwrap();
@@ -57,13 +55,16 @@ fn serve(client: UnixStream, script: &[Json], unknown: &Mutex<Vec<String>>) {
     while let Some(asked) = next(&mut reader) {
         let note = find(script, &asked);
         if note.is_some_and(|note| note.get("streams").is_some()) {
-            let _ = stream(&mut reader, &mut writer, note.unwrap());
+            // Whoever hung up has heard enough.
+            let _ = note.map(|note| stream(&mut reader, &mut writer, note));
             return;
         }
         let whole = match note {
             Some(note) => answer(note),
             // A file that is in no archive was not there.
-            None if asked.ask.ends_with("/archive") => response(404, "", &json!({"message": "no"}).to_string().into_bytes(), &asked.ask),
+            None if asked.ask.ends_with("/archive") => {
+                response(404, "", br#"{"message": "no such file"}"#, &asked.ask)
+            }
             None => {
                 let question = format!("{}?{} {}", asked.ask, asked.query, asked.body);
                 unknown.lock().unwrap().push(question);
