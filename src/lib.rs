@@ -63,6 +63,25 @@
 //! - **Data goes only by name.** A volume is removed only when a [`plan::Release`] names it.
 //! - **What is not ours is not touched.** Ours is what carries our labels, or what the record says was adopted.
 //!
+//! # What outlives a version
+//!
+//! Whatever an earlier nself wrote is read by a later one, which plans no change because of it; what a newer
+//! one wrote is refused by name. Each form is a number that its reader looks at first:
+//!
+//! | what | forms | where it is written and read |
+//! | --- | --- | --- |
+//! | the label `dev.nself.applied` | 1 | [`observed::Applied`]; a newer one only hides who moved what |
+//! | the record, in a label of a volume | 1 | [`observed::Record`] |
+//! | `.nself/secrets.toml`, plain or in an age file | 1, 2 | `secret::content` |
+//! | `.nself/history.db` | 1 | [`history::History`] |
+//! | saved plans | 1 | [`plan::Saved`] |
+//! | `--json` | 1.0, and Terraform's 1.2 | `report::json`; written only |
+//!
+//! The other labels are words with one meaning each, and generated files are compared by what they read as.
+//! Where a kind's container or files change, the forms before go into [`catalog::Earlier`], and a service that
+//! runs in one keeps it until it is made anew. `tests/it/upgrade` holds what each version left behind;
+//! `tests/it/upgrade/capture VERSION` adds a folder at each release, and whoever changes a form first.
+//!
 //! # Vocabulary
 //!
 //! *Spec*: what the person wrote. *Desired*: what follows from it. *Observed*: one look. *Change*: a resource

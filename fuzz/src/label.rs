@@ -15,8 +15,8 @@ pub fn check(bytes: &[u8]) {
     if let Some(applied) = Applied::parse(text) {
         reads_back(&applied);
     }
-    if let Some(record) = Record::parse(text) {
-        assert_eq!(Record::parse(&record.to_text()).as_ref(), Some(&record));
+    if let Ok(record) = Record::parse(text) {
+        assert_eq!(Record::parse(&record.to_text()).as_ref(), Ok(&record));
         record.in_place.values().for_each(reads_back);
     }
     if let Ok(id) = text.parse::<ResourceId>() {
@@ -53,7 +53,7 @@ fn made_up(text: &str) {
         record.in_place.insert(id, Applied::default());
     }
     reads_back(&applied);
-    assert_eq!(Record::parse(&record.to_text()), Some(record));
+    assert_eq!(Record::parse(&record.to_text()), Ok(record));
 }
 
 /// A resource of these words. The engine's names have at least one character and no slash.

@@ -28,7 +28,7 @@ pub fn failure(error: &Error, keyring: &Keyring) -> Failure {
         Error::Unreachable { .. } => {
             (Vec::new(), Some("start the engine, then nself apply".to_owned()))
         }
-        Error::NotPermitted { .. } => (Vec::new(), None),
+        Error::NotPermitted { .. } | Error::Newer { .. } => (Vec::new(), None),
     };
     Failure { chain, facts, remedy }
 }

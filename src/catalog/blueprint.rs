@@ -41,6 +41,18 @@ pub struct Blueprint {
     pub inner: Vec<InnerSpec>,
     /// How to look and change there; `None` where `inner` is empty.
     pub driver: Option<InnerDriver>,
+    /// Forms that earlier versions of nself gave it, the latest first.
+    pub earlier: Vec<Earlier>,
+}
+
+/// A form that an earlier nself gave to the same service. It does as well as today's, so what runs in it
+/// stays in it until it is made anew for another reason: an upgrade of nself alone stops nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Earlier {
+    /// The command, where it was another one.
+    pub command: Option<Vec<String>>,
+    /// The files that read otherwise; `None` for those that were not there.
+    pub files: BTreeMap<String, Option<File>>,
 }
 
 /// A named volume of a service.

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Blueprint, Check, Context, File, Generated, HealthCheck, Kind, Probe, Recipe, Release, Reload,
+    Blueprint, Check, Context, Earlier, File, Generated, HealthCheck, Kind, Probe, Recipe, Release, Reload,
     Site,
 };
 use crate::{
@@ -88,15 +88,33 @@ pub fn blueprint(options: &Options, context: &Context<'_>) -> Blueprint {
         capabilities: Some(Vec::new()),
         read_only: true,
         tmpfs: BTreeMap::from([("/tmp".into(), "mode=1777".into())]),
+        earlier: vec![by_name(options, context, nginx(&configuration))],
         ..Blueprint::default()
     }
 }
+
+/// Returns the form that knew the address of Docker's name server, and ran on Docker only.
+fn by_name(options: &Options, context: &Context<'_>, mut command: Vec<String>) -> Earlier {
+    command.extend(["-g".into(), "daemon off;".into()]);
+    let mut files = files(options, context);
+    if let Some(main) = files.get_mut(MAIN) {
+        let text = main.content.as_plain().unwrap_or_default();
+        main.content = Text::plain(text.replace(RESOLVER, include_str!("gateway/resolver.conf")));
+    }
+    let main = files.remove_entry(MAIN).into_iter().map(|(path, file)| (path, Some(file)));
+    Earlier { command: Some(command), files: main.collect() }
+}
+
+/// The file that the gateway is started with.
+const MAIN: &str = "nginx.conf";
+/// How it says where names are looked up.
+const RESOLVER: &str = include_str!("gateway/include.conf");
 
 fn files(options: &Options, context: &Context<'_>) -> BTreeMap<String, File> {
     let open = |text: String| File { content: Text::plain(text), mode: 0o444 };
     let body_limit = options.body_limit.map_or(100 << 20, |limit| limit.0);
     let mut files = BTreeMap::from([
-        ("nginx.conf".to_owned(), open(main_configuration(context, body_limit))),
+        (MAIN.to_owned(), open(main_configuration(context, body_limit))),
         ("proxy.conf".to_owned(), open(proxy_configuration(context))),
     ]);
     let Some(certificate) = context.certificate else { return files };

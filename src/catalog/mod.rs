@@ -10,7 +10,8 @@ mod kind;
 mod probe;
 
 pub use blueprint::{
-    Blueprint, Certificate, Check, DataVolume, File, Generated, InnerSpec, Reload, Route, Site,
+    Blueprint, Certificate, Check, DataVolume, Earlier, File, Generated, InnerSpec, Reload, Route,
+    Site,
 };
 pub use inner::{Attribute, InnerDriver, Inside, Statement, verifies};
 pub use kind::{Context, ImageSource, Kind, NO_TURNS, Offer, Recipe, Release};

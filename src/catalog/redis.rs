@@ -5,8 +5,8 @@ pub(super) mod acl;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Blueprint, Context, DataVolume, File, Generated, HealthCheck, InnerDriver, InnerSpec, Kind, Offer,
-    Probe, Recipe, Release, Reload,
+    Blueprint, Context, DataVolume, Earlier, File, Generated, HealthCheck, InnerDriver, InnerSpec, Kind,
+    Offer, Probe, Recipe, Release, Reload,
 };
 use crate::{
     model::{
@@ -111,7 +111,7 @@ pub fn blueprint(options: &Options, context: &Context<'_>) -> Blueprint {
         generated: Some(Generated {
             files: BTreeMap::from([
                 (CONFIGURATION.into(), File { content: configuration(options), mode: 0o400 }),
-                (LOGIN.into(), File { content: login(secret), mode: 0o400 }),
+                (LOGIN.into(), File { content: login(secret.clone()), mode: 0o400 }),
                 ("password".into(), File { content: password.clone(), mode: 0o400 }),
             ]),
             owner: (999, 999),
@@ -138,6 +138,7 @@ pub fn blueprint(options: &Options, context: &Context<'_>) -> Blueprint {
         read_only: true,
         tmpfs: BTreeMap::from([("/tmp".into(), "mode=1777".into())]),
         inner: if is_shared { inner(&password) } else { Vec::new() },
+        earlier: if is_shared { Vec::new() } else { vec![in_one_file(options, secret)] },
         driver: is_shared.then(|| InnerDriver::Redis { folder: Generated::MOUNT.into() }),
         ..Blueprint::default()
     }
@@ -160,6 +161,16 @@ fn inner(password: &Text) -> Vec<InnerSpec> {
     vec![spec(InnerKind::Role), spec(InnerKind::Login)]
 }
 
+/// Returns the form that had the password among the other settings, and no second one beside it.
+fn in_one_file(options: &Options, secret: SecretName) -> Earlier {
+    let content = settings(options, login(secret));
+    let files = [
+        (CONFIGURATION.to_owned(), Some(File { content, mode: 0o400 })),
+        (LOGIN.to_owned(), None),
+    ];
+    Earlier { command: None, files: files.into() }
+}
+
 fn login(secret: SecretName) -> Text {
     Text(vec![
         Part::Plain("requirepass \"".into()),
@@ -169,11 +180,15 @@ fn login(secret: SecretName) -> Text {
 }
 
 fn configuration(options: &Options) -> Text {
-    let Options { maxmemory, eviction, persistence, databases } = options;
     let folder = Generated::MOUNT;
-    let mut text = Text::plain(format!(
-        "bind * -::*\nprotected-mode yes\ndir /data\ninclude {folder}/current/{LOGIN}\n"
-    ));
+    settings(options, Text::plain(format!("include {folder}/current/{LOGIN}\n")))
+}
+
+/// Returns the settings, with what says how to log in among them.
+fn settings(options: &Options, login: Text) -> Text {
+    let Options { maxmemory, eviction, persistence, databases } = options;
+    let mut text = Text::plain("bind * -::*\nprotected-mode yes\ndir /data\n");
+    text.0.extend(login.0);
     text.push_str(match persistence.unwrap_or(Persistence::Log) {
         Persistence::Log => "appendonly yes\nappendfsync everysec\n",
         Persistence::Snapshot => "appendonly no\nsave 3600 1 300 100 60 10000\n",

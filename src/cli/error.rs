@@ -262,6 +262,7 @@ impl From<engine::Error> for Error {
             E::SecretMissing(name) => {
                 Self { exit: Exit::Invalid, ..whole }.remedy(format!("nself secret set {name}"))
             }
+            E::Newer { .. } => whole.remedy("use the nself that wrote it, or a later one"),
             E::Refused { .. } | E::NotReady { .. } | E::Failed { .. } => whole,
         }
     }

@@ -74,7 +74,7 @@ pub async fn look<E: Observe>(
         // Policies are about what the file says, and this is not.
         desired.rules.clear();
     }
-    let mut changes = diff::diff(desired, &observed, brief.keyring);
+    let mut changes = compare(desired, &observed, brief.keyring);
     let files_differ = changes
         .changes
         .iter()
@@ -82,12 +82,24 @@ pub async fn look<E: Observe>(
     if files_differ && !brief.contents {
         // So that the plan can show how they differ.
         observed = engine.observe(&Request { contents: true, ..request }).await?;
-        changes = diff::diff(desired, &observed, brief.keyring);
+        changes = compare(desired, &observed, brief.keyring);
     }
     let changes = brief.goal.narrow(changes, desired, &observed);
     let changes = plan::narrow(changes, desired, &observed, brief.targets);
     let plan = plan::plan(desired, &observed, changes, brief.policy, brief.past, brief.keyring);
     Ok((observed, plan))
+}
+
+/// Compares, with each service in the form in which it runs, unless it is made anew anyway.
+fn compare(desired: &mut Desired, observed: &Observed, keyring: &Keyring) -> Changes {
+    diff::settle(desired, observed, keyring, &BTreeSet::new());
+    let changes = diff::diff(desired, observed, keyring);
+    let anew = diff::outgrown(desired, &changes);
+    if anew.is_empty() {
+        return changes;
+    }
+    diff::settle(desired, observed, keyring, &anew);
+    diff::diff(desired, observed, keyring)
 }
 
 /// Applies a plan that was just made, and then what it deferred, until nothing is left to do.

@@ -22,7 +22,7 @@ pub use container::{
 pub use explain::{Explained, explain};
 pub use field::{Field, Fields, NAMELESS_VOLUME, Path, Value};
 pub use resource::{
-    Build, BuildContext, Desired, Facts, File, Files, Ignore, Image, ImageOrigin, InnerResource,
-    Network, Resource, SecretNeed, Url, Volume,
+    Build, BuildContext, Desired, Facts, File, Files, Form, Ignore, Image, ImageOrigin,
+    InnerResource, Network, Resource, SecretNeed, Url, Volume,
 };
 pub use rule::{Demand, Measure, Offence, Rule, Whom};

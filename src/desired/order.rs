@@ -105,6 +105,7 @@ mod tests {
             rules: Vec::new(),
             secrets: BTreeMap::new(),
             urls: Vec::new(),
+            forms: BTreeMap::new(),
         };
         for (one, first) in edges {
             for name in [one, first] {

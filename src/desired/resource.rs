@@ -45,6 +45,18 @@ pub struct Desired {
     pub secrets: BTreeMap<SecretName, SecretNeed>,
     /// Where to click.
     pub urls: Vec<Url>,
+    /// The forms that a service may have, by its container: today's, which stands in `resources`, and
+    /// those of earlier versions of nself. See [`Earlier`](crate::catalog::Earlier).
+    pub forms: BTreeMap<ResourceId, Vec<Form>>,
+}
+
+/// How a service is started, and what it reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Form {
+    /// The command; `None` is the image's own.
+    pub command: Option<Vec<String>>,
+    /// Its generated files, as in [`Files`].
+    pub files: BTreeMap<String, File>,
 }
 
 /// A resource that should exist.

@@ -9,6 +9,7 @@ mod compare;
 mod container;
 mod effect;
 mod files;
+mod form;
 mod inner;
 mod leftover;
 mod network;
@@ -21,6 +22,7 @@ pub use change::{
 };
 pub use container::job_digest;
 pub use effect::{Effect, effect, is_updated};
+pub use form::{outgrown, settle};
 pub use leftover::{leftovers, unused};
 pub use recover::{Recovered, recover};
 

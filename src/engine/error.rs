@@ -52,6 +52,19 @@ pub enum Error {
         /// What it printed last, secrets struck out.
         output: String,
     },
+    /// A newer nself wrote the project's memory.
+    #[error(
+        "the project's memory was written by a newer nself: {volume} has form {found}, and this nself knows \
+         forms up to {known}"
+    )]
+    Newer {
+        /// The volume that has it in its label.
+        volume: String,
+        /// Its form.
+        found: u64,
+        /// The latest form known here.
+        known: u32,
+    },
     /// A secret is needed that the vault does not have.
     #[error("the secret `{0}` is not known here")]
     SecretMissing(String),

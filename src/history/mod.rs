@@ -43,7 +43,7 @@ pub enum Error {
         cause: String,
     },
     /// A newer nself wrote it.
-    #[error("the history {path} has form {found}, and this nself knows forms up to {known}", path = path.display())]
+    #[error("the history {path} was written by a newer nself: it has form {found}, and this nself knows forms up to {known}", path = path.display())]
     Newer {
         /// The file.
         path: PathBuf,

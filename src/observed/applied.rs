@@ -61,6 +61,9 @@ struct Wire {
     f: BTreeMap<String, String>,
 }
 
+/// The form of the label that this nself writes, and the only one there has been.
+const FORM: u32 = 1;
+
 /// Docker sends every label with every event, so a label has to stay small.
 const LONGEST_LABEL: usize = 8 * 1024;
 const LONGEST_VALUE: usize = 256;
@@ -124,7 +127,7 @@ impl Applied {
     pub fn to_text(&self) -> String {
         let wire = |marks: &BTreeMap<Path, Mark>| {
             let f = marks.iter().map(|(path, mark)| (path.to_string(), mark.to_wire())).collect();
-            serde_json::to_string(&Wire { v: 1, f }).expect("a map of strings is always JSON")
+            serde_json::to_string(&Wire { v: FORM, f }).expect("a map of strings is always JSON")
         };
         let mut marks = self.0.clone();
         let mut text = wire(&marks);
@@ -146,7 +149,7 @@ impl Applied {
     /// Reads a label. `None` for a version that is not known, or a text that is none of ours.
     pub fn parse(text: &str) -> Option<Self> {
         let wire: Wire = serde_json::from_str(text).ok()?;
-        if wire.v != 1 {
+        if wire.v != FORM {
             return None;
         }
         // A path that this version does not know was written by a later one and is not compared.

@@ -30,12 +30,35 @@ pub struct Record {
     /// Services that a person stopped.
     pub suspended: BTreeSet<ServiceName>,
     /// Objects that are ours although their labels do not say so, each with its id on the engine; for a
-    /// volume its name. Another object of the same name is not what was adopted.
+    /// volume its name. Another object of the same name is not what was adopted. Without an id, which the
+    /// first versions did not write, it is whatever has the name.
     pub adopted: BTreeMap<ResourceId, String>,
     /// Containers that were started and have not been seen ready.
     pub unready: BTreeSet<ResourceId>,
     /// The digest of the inputs of each job that has ended well.
     pub jobs: BTreeMap<ResourceId, String>,
+}
+
+/// The form of the text that this nself writes.
+const FORM: u32 = 1;
+
+/// Why a text is no record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unreadable {
+    /// It is none of ours, or damaged.
+    Foreign,
+    /// A newer nself wrote it.
+    Newer {
+        /// Its form.
+        found: u64,
+        /// The latest form known here.
+        known: u32,
+    },
+}
+
+#[derive(Deserialize)]
+struct Form {
+    v: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -75,7 +98,7 @@ impl Record {
             jobs,
         } = self;
         let wire = Wire {
-            v: 1,
+            v: FORM,
             generation: *generation,
             at: *at,
             complete: *complete,
@@ -90,14 +113,24 @@ impl Record {
         serde_json::to_string(&wire).expect("a record is always JSON")
     }
 
-    /// Reads a record; `None` for a version that is not known or a text that is none of ours.
-    pub fn parse(text: &str) -> Option<Self> {
-        let wire: Wire = serde_json::from_str(text).ok()?;
-        if wire.v != 1 {
-            return None;
+    /// Reads a record, of any form that is known. The form is read by itself first, since a newer one may
+    /// lack what is expected here.
+    ///
+    /// # Errors
+    /// A text that is none of ours, or a newer nself's.
+    pub fn parse(text: &str) -> Result<Self, Unreadable> {
+        let foreign = |_| Unreadable::Foreign;
+        let Form { v: found } = serde_json::from_str(text).map_err(foreign)?;
+        match u32::try_from(found) {
+            Ok(FORM) => Ok(Self::of(serde_json::from_str(text).map_err(foreign)?)),
+            Ok(0) => Err(Unreadable::Foreign),
+            Ok(_) | Err(_) => Err(Unreadable::Newer { found, known: FORM }),
         }
+    }
+
+    fn of(wire: Wire) -> Self {
         let ids = |list: &[String]| list.iter().filter_map(|text| text.parse().ok()).collect();
-        Some(Self {
+        Self {
             generation: wire.generation,
             at: wire.at,
             complete: wire.complete,
@@ -116,7 +149,8 @@ impl Record {
             adopted: wire
                 .adopted
                 .iter()
-                .filter_map(|text| text.rsplit_once(' '))
+                // The first versions wrote no ids; whoever looks fills them in.
+                .map(|text| text.rsplit_once(' ').unwrap_or((text, "")))
                 .filter_map(|(id, engine)| Some((id.parse().ok()?, engine.to_owned())))
                 .collect(),
             unready: ids(&wire.unready),
@@ -125,7 +159,7 @@ impl Record {
                 .into_iter()
                 .filter_map(|(id, digest)| Some((id.parse().ok()?, digest)))
                 .collect(),
-        })
+        }
     }
 }
 
@@ -147,7 +181,9 @@ mod tests {
             adopted: BTreeMap::from([(ResourceId::Volume("data".into()), "data".into())]),
             ..Record::default()
         };
-        assert_eq!(Record::parse(&record.to_text()), Some(record));
-        assert_eq!(Record::parse("{}"), None);
+        assert_eq!(Record::parse(&record.to_text()), Ok(record));
+        assert_eq!(Record::parse("{}"), Err(Unreadable::Foreign));
+        let newer = Unreadable::Newer { found: 2, known: 1 };
+        assert_eq!(Record::parse(r#"{"v":2,"what":"ever"}"#), Err(newer));
     }
 }

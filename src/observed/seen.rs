@@ -303,6 +303,7 @@ impl Observed {
     /// Takes what the record says was adopted for ours, as if its labels said so. Whoever looks calls this
     /// last, so that nobody else has to know of adoption.
     pub fn recognise(&mut self) {
+        self.name_adopted();
         let Some(record) = &self.record else { return };
         let ours = |resource: ResourceId, id: &str| {
             let is_it = record.adopted.get(&resource).is_some_and(|adopted| adopted == id);
@@ -331,6 +332,28 @@ impl Observed {
         for seen in self.volumes.iter_mut().filter(|seen| !seen.owner.is_ours()) {
             if let Some(owner) = ours(ResourceId::Volume(seen.name.clone()), &seen.name) {
                 seen.owner = owner;
+            }
+        }
+    }
+}
+
+impl Observed {
+    /// Gives what was adopted without an id the id of what has its name.
+    fn name_adopted(&mut self) {
+        let Some(record) = &mut self.record else { return };
+        for (resource, id) in record.adopted.iter_mut().filter(|(_, id)| id.is_empty()) {
+            let found = match resource {
+                ResourceId::Container(name) => {
+                    self.containers.iter().find(|seen| seen.name == *name).map(|seen| &seen.id)
+                }
+                ResourceId::Network(name) => {
+                    self.networks.iter().find(|seen| seen.name == *name).map(|seen| &seen.id)
+                }
+                ResourceId::Volume(name) => Some(&*name),
+                ResourceId::Image(_) | ResourceId::Files(_) | ResourceId::Inner(_) => None,
+            };
+            if let Some(found) = found {
+                id.clone_from(found);
             }
         }
     }

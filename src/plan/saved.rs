@@ -136,7 +136,7 @@ pub enum Unreadable {
     #[error("it is not a plan that nself saved")]
     Foreign,
     /// A newer nself wrote it.
-    #[error("it has form {found}, and this nself knows forms up to {FORM}")]
+    #[error("a newer nself wrote it: it has form {found}, and this nself knows forms up to {FORM}")]
     Newer {
         /// Its form.
         found: u64,
@@ -166,10 +166,10 @@ impl Saved {
         let value: serde_json::Value =
             serde_json::from_str(text).map_err(|_| Unreadable::Foreign)?;
         let form = value.get("nself_plan").and_then(serde_json::Value::as_u64);
-        match form {
-            None => return Err(Unreadable::Foreign),
-            Some(found) if found > u64::from(FORM) => return Err(Unreadable::Newer { found }),
-            Some(_) => {}
+        match form.map(|found| (found, u32::try_from(found))) {
+            Some((_, Ok(FORM))) => {}
+            None | Some((_, Ok(0))) => return Err(Unreadable::Foreign),
+            Some((found, _)) => return Err(Unreadable::Newer { found }),
         }
         let envelope: Envelope = serde_json::from_value(value).map_err(|_| Unreadable::Damaged)?;
         if checksum(&envelope.plan) != envelope.checksum {

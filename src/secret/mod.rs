@@ -62,7 +62,9 @@ pub enum Error {
         line: usize,
     },
     /// A newer nself wrote it.
-    #[error("the vault {path} has form {found}, and this nself knows forms up to {known}")]
+    #[error(
+        "the vault {path} was written by a newer nself: it has form {found}, and this nself knows forms up to {known}"
+    )]
     Newer {
         /// The file.
         path: PathBuf,

@@ -53,7 +53,7 @@ pub(crate) fn everything(desired: &Desired, world: &World) -> Policy {
     use nself::plan::{Release, Verb};
     let mut allow = BTreeSet::new();
     let volumes = world.volumes.keys().map(|name| ResourceId::Volume(name.clone()));
-    let inner = world.records.values().filter_map(|text| nself::observed::Record::parse(text));
+    let inner = world.records.values().filter_map(|text| nself::observed::Record::parse(text).ok());
     let inner = inner.flat_map(|record| record.resources);
     for id in volumes.chain(inner).chain(desired.resources.keys().cloned()) {
         for verb in [Verb::Remove, Verb::Replace, Verb::Adopt] {
@@ -182,7 +182,7 @@ fn happen(world: &mut World, tamper: &Tamper) {
             // A job that is done need not be there any more, whatever became of its container since.
             let id = ResourceId::Container(name(number));
             let mut records =
-                world.records.values().filter_map(|text| nself::observed::Record::parse(text));
+                world.records.values().filter_map(|text| nself::observed::Record::parse(text).ok());
             let is_done = records.any(|record| record.jobs.contains_key(&id));
             if let Some(container) = world.find(&name(number))
                 && !is_done

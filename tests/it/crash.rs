@@ -180,7 +180,7 @@ async fn taken_up(act: &Act, before: &World, cut: World, good: &(World, Plan)) -
 }
 
 fn suspended(world: &World) -> BTreeSet<ServiceName> {
-    let records = world.records.values().filter_map(|text| Record::parse(text));
+    let records = world.records.values().filter_map(|text| Record::parse(text).ok());
     records.flat_map(|record| record.suspended).collect()
 }
 

@@ -34,5 +34,6 @@ mod spec;
 mod takeover;
 mod targets;
 mod tidy;
+mod upgrade;
 mod walk;
 mod world;

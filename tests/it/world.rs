@@ -87,6 +87,7 @@ impl Project {
             instance: None,
             resources: BTreeMap::new(),
             after: BTreeMap::new(),
+            forms: BTreeMap::new(),
             origins: BTreeMap::new(),
             ignore: Vec::new(),
             rules: Vec::new(),

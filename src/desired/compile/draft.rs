@@ -41,6 +41,7 @@ impl<'a> Draft<'a> {
             rules: Vec::new(),
             secrets: BTreeMap::new(),
             urls: Vec::new(),
+            forms: BTreeMap::new(),
         };
         Self { spec, facts, desired, problems: Vec::new(), drawn: BTreeMap::new() }
     }

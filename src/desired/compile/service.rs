@@ -8,9 +8,10 @@ use super::{
     settings::{self, Origins},
 };
 use crate::{
-    catalog::{Blueprint, Context, Generated, InnerDriver, InnerSpec},
+    catalog::{self, Blueprint, Context, Generated, InnerDriver, InnerSpec},
     desired::{
-        Container, Field, File, Files, InnerResource, Mount, MountSource, Path, Resource, Volume,
+        Container, Field, File, Files, Form, InnerResource, Mount, MountSource, Path, Resource,
+        Volume,
     },
     model::{Diagnostic, Inner, Origin, ResourceId, ServiceName},
     spec::{Service, VolumeRule, VolumeTarget},
@@ -32,7 +33,11 @@ pub(super) fn add(
     let container =
         settings::container(draft, (name, service), (image, volumes), &blueprint, &mut origins);
     let first = container.name.clone();
+    let forms = forms(&container, &blueprint);
     let files = blueprint.generated.map(|generated| files(draft, name, &first, generated));
+    if forms.len() > 1 {
+        draft.desired.forms.insert(ResourceId::Container(first.clone()), forms);
+    }
     for replica in 1..=u32::from(service.replicas()) {
         let mut container = container.clone();
         if replica > 1 {
@@ -42,6 +47,37 @@ pub(super) fn add(
         place(draft, container, &origins, files.as_ref());
     }
     inner(draft, name, &first, blueprint.inner, blueprint.driver.as_ref());
+}
+
+/// Returns the forms that a service may have, today's first. A command of the person's own is in all.
+fn forms(container: &Container, blueprint: &Blueprint) -> Vec<Form> {
+    let Some(generated) = &blueprint.generated else { return Vec::new() };
+    let today = Form { command: container.command.clone(), files: joined(&generated.files) };
+    let earlier = blueprint.earlier.iter().map(|earlier| {
+        let mut form = today.clone();
+        if earlier.command.is_some() && form.command == blueprint.command {
+            form.command.clone_from(&earlier.command);
+        }
+        let mut files = generated.files.clone();
+        for (path, file) in &earlier.files {
+            match file {
+                Some(file) => files.insert(path.clone(), file.clone()),
+                None => files.remove(path),
+            };
+        }
+        form.files = joined(&files);
+        form
+    });
+    let earlier: Vec<Form> = earlier.collect();
+    std::iter::once(today).chain(earlier).collect()
+}
+
+/// Returns the files with the parts of their texts put together where nothing secret lies between.
+fn joined(files: &BTreeMap<String, catalog::File>) -> BTreeMap<String, File> {
+    let joined = files.iter().map(|(path, file)| {
+        (path.clone(), File { content: file.content.clone().joined(), mode: file.mode })
+    });
+    joined.collect()
 }
 
 /// Returns the name of a further replica. A name of the person's own may be counted already: `web-1` goes
@@ -229,14 +265,11 @@ fn files(
         let origin = Origin::Computed(format!("the settings of {name}"));
         draft.say(&id, Field::Content.key(path), origin);
     }
-    let files = files
-        .into_iter()
-        .map(|(path, file)| (path, File { content: file.content.joined(), mode: file.mode }));
     let resource = Files {
         volume: volume.clone(),
         container: container.to_owned(),
         mount: Generated::MOUNT.to_owned(),
-        files: files.collect(),
+        files: joined(&files),
         owner,
         check,
         reload,

@@ -184,7 +184,7 @@ impl Docker {
             let labels = sorted_map(&volume.labels);
             decode::owner(&labels, &request.project_id, request.instance.as_ref()).is_ours()
         });
-        let memory = record::latest(ours);
+        let memory = record::latest(ours)?;
         let record = memory.as_ref().map(|memory| &memory.record);
         let request = request.with_adopted(record);
         let matter: Vec<_> =

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     engine::Error,
     model::Digest,
-    observed::{Record, label},
+    observed::{Record, Unreadable, label},
     plan::Target,
 };
 
@@ -108,21 +108,33 @@ pub(super) struct Memory {
 }
 
 /// Returns the memory among volumes of ours: the latest that can be read.
-pub(super) fn latest<'a>(volumes: impl IntoIterator<Item = &'a ApiVolume>) -> Option<Memory> {
-    let memories = volumes.into_iter().filter_map(|volume| {
-        let record = Record::parse(volume.labels.get(label::RECORD)?)?;
+///
+/// # Errors
+/// One that a newer nself wrote: to go on without it would be to forget what was stopped and what was done.
+pub(super) fn latest<'a>(
+    volumes: impl IntoIterator<Item = &'a ApiVolume>,
+) -> Result<Option<Memory>, Error> {
+    let mut memories = Vec::new();
+    for volume in volumes {
+        let Some(text) = volume.labels.get(label::RECORD) else { continue };
         let lesson = volume.labels.get(label::ENGINE_DEFAULTS).cloned();
-        Some(Memory { record, lesson, has_older: false })
-    });
+        match Record::parse(text) {
+            Ok(record) => memories.push(Memory { record, lesson, has_older: false }),
+            Err(Unreadable::Foreign) => {}
+            Err(Unreadable::Newer { found, known }) => {
+                return Err(Error::Newer { volume: volume.name.clone(), found, known });
+            }
+        }
+    }
     // Of one generation, what was written at its end stands above the intent at its beginning.
     let rank = |memory: &Memory| {
         let Record { generation, complete, at, .. } = memory.record;
         (generation, complete, at)
     };
-    memories.reduce(|one, other| {
+    Ok(memories.into_iter().reduce(|one, other| {
         let latest = if rank(&one) > rank(&other) { one } else { other };
         Memory { has_older: true, ..latest }
-    })
+    }))
 }
 
 /// No name of ours has a dot, so this begins no other project's names.

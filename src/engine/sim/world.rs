@@ -154,7 +154,7 @@ impl World {
     pub(super) fn observe(&self, request: &Request) -> Observed {
         let instance = request.instance.as_ref().map(ToString::to_string).unwrap_or_default();
         let memory = (request.prefix.clone(), request.project_id.clone(), instance);
-        let record = self.records.get(&memory).and_then(|text| Record::parse(text));
+        let record = self.records.get(&memory).and_then(|text| Record::parse(text).ok());
         let request = &request.with_adopted(record.as_ref());
         let owner = |labels: &BTreeMap<String, String>| owner(labels, request);
         let mut observed = Observed {

@@ -208,7 +208,7 @@ fn facts(class: &str, seen: &Value) -> (String, String) {
             let mut labels = seen["Labels"].clone();
             let own = labels.as_object_mut();
             let record = own.and_then(|own| own.remove("dev.nself.record"));
-            let record = record.and_then(|text| Record::parse(text.as_str()?));
+            let record = record.and_then(|text| Record::parse(text.as_str()?).ok());
             // Which apply it was, and when.
             let record = record.map(|record| Record { generation: 0, at: 0, ..record }.to_text());
             format!("{labels} {record:?}")

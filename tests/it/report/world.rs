@@ -168,6 +168,7 @@ pub(crate) fn desired() -> Desired {
         origins: BTreeMap::new(),
         ignore: Vec::new(),
         rules: Vec::new(),
+        forms: BTreeMap::new(),
         secrets: BTreeMap::new(),
         urls: vec![Url {
             service: ServiceName::new("mail").unwrap(),

@@ -43,7 +43,7 @@ pub(super) fn container_fields(
     if let Some(hostname) = config.text("Hostname").filter(|name| name != short) {
         fields.insert(Field::Hostname.path(), hostname);
     }
-    if let Some(seconds) = config.number("StopTimeout") {
+    if let Some(seconds) = config.count("StopTimeout") {
         fields.insert(Field::StopGrace.path(), seconds);
     }
     for key in ["Tty", "OpenStdin", "StdinOnce", "NetworkDisabled"] {

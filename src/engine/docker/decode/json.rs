@@ -25,6 +25,11 @@ impl Object {
         }
     }
 
+    /// Takes a whole number; 0 is one, too.
+    pub(in super::super) fn count(&mut self, key: &str) -> Option<i64> {
+        self.take(key, Json::is_i64)?.as_i64()
+    }
+
     /// Takes a whole number that is not 0.
     pub(in super::super) fn number(&mut self, key: &str) -> Option<i64> {
         self.take(key, Json::is_i64)?.as_i64().filter(|number| *number != 0)

@@ -165,3 +165,8 @@ fn state_says_why_it_ended() {
     assert_eq!(seen.state.to_string(), "exited 137, out of memory");
     assert_eq!(seen.started, "");
 }
+
+#[test]
+fn no_time_to_stop_is_a_time_to_stop() {
+    check(json!({"StopTimeout": 0}), json!({}), json!({}), &[("stop.grace", "0")]);
+}
