@@ -96,11 +96,13 @@ class Line:
     headline: bool = False
 
     def ratio(self, over: str) -> float | None:
-        """nself's median over that of another contender, where both have one."""
+        """nself's median over that of another contender, where both have one and ours is not below nothing."""
         ours, theirs = self.figures.get("nself"), self.figures.get(over)
         if ours is None or theirs is None or ours.samples is None or theirs.samples is None:
             return None
         if not ours.samples.values or not theirs.samples.values or not theirs.samples.median:
+            return None
+        if ours.samples.median < 0:
             return None
         return ours.samples.median / theirs.samples.median
 
