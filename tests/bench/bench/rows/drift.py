@@ -201,11 +201,7 @@ class Place:
             raise RuntimeError(f"{self.tool.name}: finds something to do right after it was done")
 
     def end(self) -> None:
-        try:
-            self.tool.down(self.project)
-        except RuntimeError:
-            pass
-        self.sweep()
+        self.clear()
         subprocess.run(["docker", "rmi", self.tag], capture_output=True, check=False)
 
     def sweep(self) -> None:
@@ -219,6 +215,9 @@ class Place:
                 lines = [line.split() for line in shell(f"docker {what}").splitlines()]
                 ids = [line[0] for line in lines if line[1].startswith(own)]
                 left += ids
+                if ids and what.startswith("ps"):
+                    # Engines forget to let go of a network where a container stops and goes at once.
+                    subprocess.run(["docker", "stop", "-t", "1", *ids], capture_output=True, check=False)
                 if ids:
                     subprocess.run(["docker", *remove.split(), *ids], capture_output=True, check=False)
             if not left:
@@ -233,12 +232,25 @@ class Place:
             self.tool.up(self.project)
             if self.picture() == self.good:
                 return
+        for attempt in range(3):
+            try:
+                self.clear()
+                self.begin()
+                return
+            except RuntimeError:
+                if attempt == 2:
+                    raise
+
+    def clear(self) -> None:
+        """Takes away everything of the project, and what the tool remembers of it, whether the tool can or not."""
         try:
             self.tool.down(self.project)
         except RuntimeError:
             pass
         self.sweep()
-        self.begin()
+        for state in self.tool.folder(self.project).glob("terraform.tfstate*"):
+            state.unlink()
+
 
     def attempt(self, kind: Kind) -> Outcome:
         outcome = Outcome(self.tool.name, kind.name, kind.tampering)
