@@ -229,7 +229,10 @@ class Place:
         if wrong and all(key.startswith("container ") for key in wrong):
             there = [key.split(" /")[1] for key in wrong if key in now]
             subprocess.run(["docker", "rm", "-f", "-v", *there], capture_output=True, check=False)
-            self.tool.up(self.project)
+            try:
+                self.tool.up(self.project)
+            except RuntimeError:
+                pass
             if self.picture() == self.good:
                 return
         for attempt in range(3):
@@ -468,8 +471,11 @@ def difference(before: dict[str, Any], after: dict[str, Any], way: str = "") -> 
 
 
 def shell(command: str) -> str:
-    done = subprocess.run(command, shell=True, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=120,
-                          check=False)
+    try:
+        done = subprocess.run(command, shell=True, capture_output=True, text=True, stdin=subprocess.DEVNULL,
+                              timeout=120, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise RuntimeError(f"`{command}` has not ended in time") from error
     if done.returncode != 0:
         raise RuntimeError(f"`{command}` ended with {done.returncode}: {done.stderr[-500:]}")
     return done.stdout
