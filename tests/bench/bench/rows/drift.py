@@ -201,11 +201,7 @@ class Place:
             raise RuntimeError(f"{self.tool.name}: finds something to do right after it was done")
 
     def end(self) -> None:
-        try:
-            self.tool.down(self.project)
-        except RuntimeError:
-            pass
-        self.sweep()
+        self.clear()
         subprocess.run(["docker", "rmi", self.tag], capture_output=True, check=False)
 
     def sweep(self) -> None:
@@ -219,6 +215,9 @@ class Place:
                 lines = [line.split() for line in shell(f"docker {what}").splitlines()]
                 ids = [line[0] for line in lines if line[1].startswith(own)]
                 left += ids
+                if ids and what.startswith("ps"):
+                    # Engines forget to let go of a network where a container stops and goes at once.
+                    subprocess.run(["docker", "stop", "-t", "1", *ids], capture_output=True, check=False)
                 if ids:
                     subprocess.run(["docker", *remove.split(), *ids], capture_output=True, check=False)
             if not left:
@@ -230,15 +229,31 @@ class Place:
         if wrong and all(key.startswith("container ") for key in wrong):
             there = [key.split(" /")[1] for key in wrong if key in now]
             subprocess.run(["docker", "rm", "-f", "-v", *there], capture_output=True, check=False)
-            self.tool.up(self.project)
+            try:
+                self.tool.up(self.project)
+            except RuntimeError:
+                pass
             if self.picture() == self.good:
                 return
+        for attempt in range(3):
+            try:
+                self.clear()
+                self.begin()
+                return
+            except RuntimeError:
+                if attempt == 2:
+                    raise
+
+    def clear(self) -> None:
+        """Takes away everything of the project, and what the tool remembers of it, whether the tool can or not."""
         try:
             self.tool.down(self.project)
         except RuntimeError:
             pass
         self.sweep()
-        self.begin()
+        for state in self.tool.folder(self.project).glob("terraform.tfstate*"):
+            state.unlink()
+
 
     def attempt(self, kind: Kind) -> Outcome:
         outcome = Outcome(self.tool.name, kind.name, kind.tampering)
@@ -456,8 +471,11 @@ def difference(before: dict[str, Any], after: dict[str, Any], way: str = "") -> 
 
 
 def shell(command: str) -> str:
-    done = subprocess.run(command, shell=True, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=120,
-                          check=False)
+    try:
+        done = subprocess.run(command, shell=True, capture_output=True, text=True, stdin=subprocess.DEVNULL,
+                              timeout=120, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise RuntimeError(f"`{command}` has not ended in time") from error
     if done.returncode != 0:
         raise RuntimeError(f"`{command}` ended with {done.returncode}: {done.stderr[-500:]}")
     return done.stdout
