@@ -16,7 +16,7 @@ from .tools import Tool
 from .tools.compose import Compose
 
 # Far more than any run of a small project takes.
-LONGEST = 120.0
+LONGEST = 300.0
 
 
 @dataclass(frozen=True)
