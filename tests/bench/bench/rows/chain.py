@@ -62,8 +62,8 @@ def lines(count: int, lanes: int, rounds: dict[str, Turns[list[float]]], absent:
                {name: Figure(of) for name, of in over.items()} | absent,
                Budget(f"≤ {BUDGET * 1000:.0f} ms", met),
                ["own start: a bare client makes and starts one server after the other, each as soon as the one before "
-                "answers PING, and sees that without a process in the container; whoever makes containers ahead of their "
-                "turn can be below it"], headline=True)
+                "answers PING, and sees that without a process in the container; whoever makes containers ahead of "
+                "their turn can be below it"], headline=True)
 
 
 def chain(name: str, count: int, interval: int) -> Project:
