@@ -161,7 +161,7 @@ fn create(
     let (role, why) = if can_be_asked(planner, wanted) {
         (Role::Act, "others may need it")
     } else {
-        (Role::Confirm, "there is no health check to ask, so it has to go on running")
+        (Role::Aside, "there is no health check to ask, so it has to go on running")
     };
     planner.drafts.push(id, role, await_ready(name, wanted), why, Some(started));
 }
@@ -267,9 +267,9 @@ fn replace(
     last = planner.drafts.push(id, Role::Act, ready, "before the old one goes", Some(last));
     planner.drafts.on_failure(last, back);
     let remove = Op::RemoveContainer(target(old));
-    last = planner.drafts.push(id, Role::Act, remove, "the new one is ready", Some(last));
+    last = planner.drafts.push(id, Role::Aside, remove, "the new one is ready", Some(last));
     let rename = Op::Rename { container: new, to: wanted.name.clone() };
-    planner.drafts.push(id, Role::Act, rename, "it has taken the old one's place", Some(last));
+    planner.drafts.push(id, Role::Aside, rename, "it has taken the old one's place", Some(last));
 }
 
 fn remove_first(

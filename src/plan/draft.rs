@@ -29,10 +29,10 @@ pub(super) enum Role {
     Disturb,
     /// Starts or changes something: waits for all it depends on.
     Act,
-    /// Sees that what was started goes on running, there being nothing to ask it. Nothing of another
-    /// group waits for it: a chain of such services would be half a second slower at every link, and
-    /// none of them any readier.
-    Confirm,
+    /// Comes after what containers need of this one, and none of them waits for it: tidying up, or seeing that
+    /// what was started goes on running where there is nothing to ask it. A chain of such services would be
+    /// half a second slower at every link otherwise, and none of them any readier.
+    Aside,
 }
 
 /// The steps of a plan while it is drawn up.

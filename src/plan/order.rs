@@ -48,9 +48,13 @@ impl Planner<'_> {
                     dependency,
                     ResourceId::Image(_) | ResourceId::Network(_) | ResourceId::Volume(_)
                 );
+                // What is inside a service is reached by the name that its container gets last.
+                let is_container = matches!(group, ResourceId::Container(_));
                 let earlier = self.drafts.of(&dependency);
                 let earlier: Vec<usize> = earlier
-                    .filter(|number| self.drafts.all[*number].role != Role::Confirm)
+                    .filter(|number| {
+                        !(is_container && self.drafts.all[*number].role == Role::Aside)
+                    })
                     .collect();
                 let own: Vec<usize> = self.drafts.of(group).collect();
                 for number in own {
@@ -60,8 +64,8 @@ impl Planner<'_> {
                             material && !matches!(dependency, ResourceId::Volume(_))
                         }
                         Role::Disturb | Role::Act => true,
-                        // It comes after the start, which has waited.
-                        Role::Confirm => false,
+                        // It comes after a step of its own group that has waited.
+                        Role::Aside => false,
                     };
                     if waits {
                         // What rests on what has no circles: `desired` sees to that.

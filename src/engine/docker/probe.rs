@@ -27,8 +27,9 @@ use crate::{
     plan::Target,
 };
 
-/// Nothing is ready sooner, and nobody sees a quarter of a second.
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// Pauses between two questions. Nobody sees a quarter of a second, and what the engine does meanwhile is
+/// more worth than a hundred answers in a second.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 /// A service that accepts and then says nothing is asked again after this.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -79,19 +80,21 @@ impl Docker {
     ) -> Result<(), Error> {
         let what = format!("wait for {}", target.name());
         let reference = self.exact(target, &what).await?;
-        let deadline = Instant::now() + within.duration();
+        let begin = Instant::now();
+        let deadline = begin + within.duration();
         let mut before = None;
         let mut steady: Option<(String, Instant)> = None;
-        let mut wait = FIRST_PAUSE;
         let mut tries = 0;
         loop {
             tries += 1;
+            let asked = Instant::now();
             let life = self.life(&reference, &what).await?;
             let restarts_before = *before.get_or_insert(life.restarts);
             let mut answer = match prospects(&life, probe, restarts_before) {
                 Some(answer) => answer,
                 None => self.ask(&life, probe, &what).await,
             };
+            let mut wait = pause_after(begin.elapsed(), asked.elapsed());
             if matches!(answer, Answer::Runs) {
                 let same_run = steady.take().filter(|(run, _)| *run == life.started);
                 let (_, since) = steady
@@ -100,7 +103,7 @@ impl Docker {
                     return Ok(());
                 }
                 // There is nothing to see before that.
-                wait = STEADY.saturating_sub(since.elapsed()).max(FIRST_PAUSE);
+                wait = STEADY.saturating_sub(since.elapsed()).max(SHORTEST_PAUSE);
             }
             if Instant::now() >= deadline
                 && let Answer::NotYet(last) = answer
@@ -120,7 +123,6 @@ impl Docker {
                 Answer::Runs | Answer::NotYet(_) => {}
             }
             pause(wait.min(deadline.saturating_duration_since(Instant::now()))).await;
-            wait = (wait * 5 / 4).min(LONGEST_PAUSE);
         }
     }
 
@@ -286,6 +288,16 @@ impl Docker {
         let lines: Vec<String> = text.lines().map(str::to_owned).collect();
         lines[lines.len().saturating_sub(LOG_LINES)..].to_vec()
     }
+}
+
+/// Returns how long to wait before the next question, after waiting for so long in all and a last question
+/// that took so long.
+///
+/// What is seen late is late by a small part of what it took. A question inside a container costs the
+/// engine a process in it, so that the pauses are no shorter than half of it: other services come up at
+/// the same time.
+fn pause_after(waited: Duration, question: Duration) -> Duration {
+    (waited / 8).max(question / 2).clamp(SHORTEST_PAUSE, LONGEST_PAUSE)
 }
 
 /// Returns whether this machine is on the container's network itself. A socket of this machine may lead
