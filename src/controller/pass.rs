@@ -196,7 +196,7 @@ impl<'a> Brief<'a> {
             targets: &ALL,
             past: &NOTHING,
             contents: false,
-            built_images: false,
+            built_images: *goal == Goal::Clean,
         }
     }
 }

@@ -14,7 +14,8 @@ use crate::{
 pub(super) fn is_settled(project: &Project, options: &Options, pass: &Pass) -> Result<bool, Error> {
     let Pass { desired, observed, plan, .. } = pass;
     let is_idle = plan.steps.is_empty() && plan.adopted() == 0 && project.recalled.is_none();
-    if !is_idle || observed.tools.iter().any(|tool| tool.abandoned) {
+    let is_tidy = !observed.has_older_record && !observed.tools.iter().any(|tool| tool.abandoned);
+    if !is_idle || !is_tidy {
         return Ok(false);
     }
     let after = plan::record_after(desired, plan, &Applied::default(), &project.keyring);
