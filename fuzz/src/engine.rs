@@ -1,6 +1,6 @@
 //! What an engine says of its containers, networks, volumes and images.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::LazyLock};
 
 use nself::{
     desired::{self, Compiled, Desired, Facts, Path},
@@ -28,7 +28,7 @@ route = "api"
 publish = ["127.0.0.1:8080:8080"]
 env = { URL = "${postgres.url}", LEVEL = "debug" }
 volumes = { data = "/data" }
-memory = "256MiB"
+limits = { memory = "256M" }
 
 [services.tick]
 kind = "job"
@@ -43,8 +43,8 @@ command = ["tick"]
 /// the answers matters, or when a plan touches what is not ours.
 pub fn check(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    let desired = desired();
-    let request = Request::of(&desired, false);
+    let desired = &*DESIRED;
+    let request = Request::of(desired, false);
     let observed = match docker::recorded(text, &request) {
         Ok(observed) => observed,
         Err(why) => {
@@ -61,8 +61,10 @@ pub fn check(bytes: &[u8]) {
         quiet(text, &json, &observed);
         any_order(json, &request, &observed);
     }
-    planned(&desired, &observed);
+    planned(desired, &observed);
 }
+
+static DESIRED: LazyLock<Desired> = LazyLock::new(desired);
 
 fn desired() -> Desired {
     let main = Source::new("nself.toml", PROJECT);
@@ -94,7 +96,8 @@ fn quiet(text: &str, json: &Json, observed: &Observed) {
 
 /// Engines list things as they please.
 fn any_order(mut json: Json, request: &Request, observed: &Observed) {
-    let Some(inspections) = json["inspections"].as_array_mut() else { return };
+    let inspections = json.get_mut("inspections").and_then(Json::as_array_mut);
+    let Some(inspections) = inspections else { return };
     inspections.reverse();
     let again = docker::recorded(&json.to_string(), request).expect("it was read before");
     let mut ids: Vec<_> = again.containers.iter().map(|one| (&one.name, &one.id)).collect();
