@@ -66,8 +66,8 @@ class Engine:
         """
         ids = [one["Id"] for one in self.containers(project)]
         # Stopped before it is removed: engines forget to let go of the network where both happen at once.
-        each(8, ids, lambda one: self.ask("POST", f"/containers/{one}/stop?t=1"))
-        each(8, ids, lambda one: self._remove(f"/containers/{one}?force=1&v=1"))
+        each(4, ids, lambda one: self.ask("POST", f"/containers/{one}/stop?t=1"))
+        each(4, ids, lambda one: self._remove(f"/containers/{one}?force=1&v=1"))
         for network in self.get("/networks"):
             if _belongs(network["Name"], project):
                 self._remove(f"/networks/{network['Id']}")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
 import re
+import signal
 import statistics
 import subprocess
 import tempfile
@@ -64,13 +66,18 @@ def run(command: Sequence[str | Path], folder: Path | None = None, env: Mapping[
     words = tuple(str(word) for word in command)
     with tempfile.NamedTemporaryFile("r") as figures:
         begin = time.monotonic()
-        done = subprocess.run(
-            ("/usr/bin/time", "--quiet", "-f", "%U %S %M", "-o", figures.name, *words),
-            cwd=folder, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
-            timeout=timeout, check=False)
+        timed = ("/usr/bin/time", "--quiet", "-f", "%U %S %M", "-o", figures.name, *words)
+        # In a group of its own, so that all of it ends where this does not wait for its end.
+        with subprocess.Popen(timed, cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True, errors="replace", start_new_session=True) as process:
+            try:
+                out, err = process.communicate(timeout=timeout)
+            except BaseException:
+                os.killpg(process.pid, signal.SIGKILL)
+                raise
         seconds = time.monotonic() - begin
         user, system, peak = figures.read().split()[-3:]
-    return Ran(words, seconds, float(user) + float(system), int(peak) * 1024, done.returncode, done.stdout, done.stderr)
+    return Ran(words, seconds, float(user) + float(system), int(peak) * 1024, process.returncode, out, err)
 
 
 @dataclass
