@@ -169,6 +169,11 @@ def try_all(bench: Bench, tool: Tool, number: int, share: list[Kind]) -> list[Ou
     try:
         place.begin()
         return [place.attempt(kind) for kind in share]
+    except RuntimeError as error:
+        if tool.name == "nself":
+            raise
+        # Who cannot keep the project as it is, cannot be asked about it.
+        return [Outcome(tool.name, kind.name, kind.tampering, skipped=str(error)[-600:]) for kind in share]
     finally:
         place.end()
 
