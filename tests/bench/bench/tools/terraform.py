@@ -92,9 +92,26 @@ class Terraform(Tool):
             written["healthcheck"] = [{"test": test, "interval": f"{service.health.interval}s"}]
             written |= {"wait": True, "wait_timeout": 300}
         if service.memory:
-            written["memory"] = service.memory // 2**20
+            # Without a word of swap it plans to take away what the engine put there.
+            written |= {"memory": service.memory // 2**20, "memory_swap": service.memory // 2**19}
         if service.cpus:
             written["cpus"] = str(service.cpus)
+        if service.binds:
+            written["volumes"] = [*written.get("volumes", []), *(  # type: ignore[misc]
+                {"host_path": host, "container_path": inside, "read_only": True}
+                for host, inside in service.binds.items())]
+        if service.tmpfs:
+            written["tmpfs"] = service.tmpfs
+        if service.init:
+            written["init"] = True
+        if service.cap_drop:
+            written["capabilities"] = [{"drop": [f"CAP_{name}" for name in service.cap_drop]}]
+        if service.sysctls:
+            written["sysctls"] = service.sysctls
+        if service.log_options:
+            written |= {"log_driver": "json-file", "log_opts": service.log_options}
+        if service.job:
+            written |= {"restart": "no", "must_run": False}
         return written
 
 
