@@ -37,16 +37,21 @@ def main() -> int:
     run.know("compose", given.no_compose or _version(Compose(given.compose, Path())))
     run.know("terraform", given.no_terraform or _version(Terraform(given.terraform, Path())))
     lines: list[Line] = []
+    details: dict[int, str] = {}
     broken = False
     for row in every:
         if not wanted.isdisjoint(row.titles):
             own, failed = _measure(row, given, wanted)
             lines += own
             broken |= failed
-    run.finish(time.monotonic() - begin, {number: title for row in every for number, title in row.titles.items()})
+            if row.details and not failed:
+                details[max(row.titles)] = row.details(given.root)
+    titles = {number: title for row in every for number, title in row.titles.items()}
+    run.finish(time.monotonic() - begin, titles, details)
     text = run.text(lines)
     print(f"\n{text}", flush=True)
-    whole = not (given.trial or given.rows or broken or given.repetitions < TURNS)
+    # A row that came to an early end says so in its place.
+    whole = not (given.trial or given.rows or given.repetitions < TURNS)
     run.keep(lines, text, publish=whole)
     return 1 if broken else 0
 

@@ -26,12 +26,15 @@ class Run:
         self.root = root
         self.begun = datetime.datetime.now(datetime.timezone.utc)
         self.titles: dict[int, str] = {}
+        self.details: dict[int, str] = {}
         self.took = 0.0
         self.facts = _facts(engine, root, command)
 
-    def finish(self, took: float, titles: dict[int, str]) -> None:
+    def finish(self, took: float, titles: dict[int, str], details: dict[int, str]) -> None:
+        """`details` are beneath the lines of a row, by its number."""
         self.took = took
         self.titles = titles
+        self.details = details
 
     def know(self, name: str, value: str) -> None:
         """Adds a fact to those above the table."""
@@ -48,6 +51,8 @@ class Run:
             parts += [f"## {number}. {self.titles.get(number, '')}", row_table(own)]
             if told := notes(own):
                 parts.append("\n".join(f"- {note}" for note in told))
+            if number in self.details:
+                parts.append(self.details[number])
         return "\n\n".join(parts) + "\n"
 
     def keep(self, lines: Sequence[Line], text: str, publish: bool) -> None:

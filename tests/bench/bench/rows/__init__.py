@@ -1,7 +1,8 @@
 """The rows of the table, a file each.
 
 A row is a module with `NUMBER`, `TITLE` and `run(bench)`, which yields its lines; a module that measures several rows
-on the same containers has `TITLES` by number instead. It is found by being here.
+on the same containers has `TITLES` by number instead. One that knows more than its lines has `details(root)`, which
+returns it in Markdown. It is found by being here.
 """
 
 from __future__ import annotations
@@ -90,11 +91,14 @@ class Row:
     # By number.
     titles: dict[int, str]
     run: Callable[[Bench], Iterator[Line]]
+    # What is to be said beneath the lines, in Markdown; given the root of the checkout.
+    details: Callable[[Path], str] | None
 
 
 def every() -> list[Row]:
     """All rows, in the order of their numbers."""
     names = sorted(one.name for one in pkgutil.iter_modules(__path__))
     modules = [importlib.import_module(f"{__name__}.{name}") for name in names]
-    found = [Row(getattr(module, "TITLES", None) or {module.NUMBER: module.TITLE}, module.run) for module in modules]
+    found = [Row(getattr(module, "TITLES", None) or {module.NUMBER: module.TITLE}, module.run,
+                 getattr(module, "details", None)) for module in modules]
     return sorted(found, key=lambda row: min(row.titles))
