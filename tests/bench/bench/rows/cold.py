@@ -17,6 +17,9 @@ NUMBER = 3
 TITLE = "cold up, five levels that wait for each other's start"
 
 LEVELS = 5
+# What nself does that the floor does not, and is not to be had for nothing.
+WHY = ("it looks twice, locks and writes down what it does, and ends half a second after the last start: without a "
+       "health check that is how it sees that what it started goes on running")
 # Terraform takes its turns with few services only.
 FEW = 10
 
@@ -53,8 +56,8 @@ class _Cold:
         line = Line(NUMBER, f"cold up, {count} services", Unit.SECONDS, times)
         over_floor, over_compose = line.ratio("floor"), line.ratio("compose")
         met = over_floor is not None and over_floor <= 1.05 and (over_compose is None or over_compose <= 0.85)
-        yield Line(NUMBER, line.what, line.unit, times, Budget("≤ 1.05 × floor, ≤ 0.85 × compose", met), [note],
-                   headline=count == 50)
+        yield Line(NUMBER, line.what, line.unit, times,
+                   Budget("≤ 1.05 × floor, ≤ 0.85 × compose", met, "" if met else WHY), [note], headline=count == 50)
         memory = {name: Figure(peaks(of)) for name, of in runs.items() if name != "floor"} | figures
         yield Line(NUMBER, f"peak memory of a cold up, {count} services", Unit.BYTES, memory)
 
