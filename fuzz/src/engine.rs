@@ -59,7 +59,7 @@ pub fn check(bytes: &[u8]) {
     all.chain(observed.volumes.iter().map(|volume| &volume.fields)).for_each(paths_read_back);
     if let Ok(json) = serde_json::from_str::<Json>(text) {
         quiet(text, &json, &observed);
-        any_order(json, &request, &observed);
+        any_order(json, &request);
     }
     planned(desired, &observed);
 }
@@ -95,11 +95,14 @@ fn quiet(text: &str, json: &Json, observed: &Observed) {
 }
 
 /// Engines list things as they please.
-fn any_order(mut json: Json, request: &Request, observed: &Observed) {
+fn any_order(mut json: Json, request: &Request) {
+    // Written anew, since a number may lose a digit by that.
+    let read = |json: &Json| docker::recorded(&json.to_string(), request);
+    let Ok(observed) = read(&json) else { return };
     let inspections = json.get_mut("inspections").and_then(Json::as_array_mut);
     let Some(inspections) = inspections else { return };
     inspections.reverse();
-    let again = docker::recorded(&json.to_string(), request).expect("it was read before");
+    let again = read(&json).expect("it was read before");
     let mut ids: Vec<_> = again.containers.iter().map(|one| (&one.name, &one.id)).collect();
     let count = ids.len();
     ids.dedup();
