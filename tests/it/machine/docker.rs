@@ -146,6 +146,9 @@ impl Ground for OnDocker {
     fn look(&self) -> Look {
         let (containers, volumes) = (self.containers(), self.volumes());
         let record = records(&volumes).pop().map(|(_, record)| record);
+        let adopted = record.iter().flat_map(|record| record.adopted.values());
+        let adopted: BTreeSet<String> = adopted.cloned().collect();
+        let is_adopted = |id: &String| adopted.contains(id);
         let is_helper = |one: &&Value| one["Config"]["Labels"][label::HELPER].is_string();
         Look {
             is_locked: containers.iter().any(|one| is_helper(&one)),
@@ -157,7 +160,12 @@ impl Ground for OnDocker {
             networks: self
                 .networks()
                 .iter()
-                .map(|one| (text(&one["Name"]), text(&one["Id"]), self.whose(&one["Labels"])))
+                .map(|one| {
+                    let (name, id) = (text(&one["Name"]), text(&one["Id"]));
+                    let whose =
+                        if is_adopted(&id) { Whose::Ours } else { self.whose(&one["Labels"]) };
+                    (name, id, whose)
+                })
                 .collect(),
             volumes: volumes
                 .iter()
@@ -166,8 +174,10 @@ impl Ground for OnDocker {
                     let word = PathBuf::from(text(&one["Mountpoint"])).join("word");
                     let word = std::fs::read_to_string(word).ok();
                     let word = word.map(|word| word.trim().to_owned());
-                    let (whose, id) = (self.whose(&one["Labels"]), text(&one["CreatedAt"]));
-                    (text(&one["Name"]), Kept { whose, id, word })
+                    let (name, id) = (text(&one["Name"]), text(&one["CreatedAt"]));
+                    let is_ours = is_adopted(&name) || self.whose(&one["Labels"]) == Whose::Ours;
+                    let whose = if is_ours { Whose::Ours } else { Whose::Theirs };
+                    (name, Kept { whose, id, word })
                 })
                 .collect(),
             record,

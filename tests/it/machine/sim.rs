@@ -103,13 +103,18 @@ impl Ground for OnSim {
             let ours = labels.get(label::PROJECT) == Some(&self.naming.project);
             if ours { Whose::Ours } else { Whose::Theirs }
         };
+        let adopted = adopted(&world);
         let containers = world.containers.values();
         Look {
             containers: containers.map(|one| seen(one, whose(&one.labels), &record)).collect(),
             networks: world
                 .networks
                 .values()
-                .map(|(network, labels)| (network.name.clone(), network.id.clone(), whose(labels)))
+                .map(|(network, labels)| {
+                    let whose =
+                        if adopted.contains(&network.id) { Whose::Ours } else { whose(labels) };
+                    (network.name.clone(), network.id.clone(), whose)
+                })
                 .collect(),
             volumes: world
                 .volumes
@@ -117,7 +122,9 @@ impl Ground for OnSim {
                 .map(|(name, volume)| {
                     let word = self.words.get(&volume.incarnation).cloned();
                     let id = volume.incarnation.to_string();
-                    (name.clone(), Kept { whose: whose(&volume.labels), id, word })
+                    let is_adopted = adopted.contains(name);
+                    let whose = if is_adopted { Whose::Ours } else { whose(&volume.labels) };
+                    (name.clone(), Kept { whose, id, word })
                 })
                 .collect(),
             is_locked: !world.locks.is_empty(),

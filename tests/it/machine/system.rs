@@ -36,7 +36,8 @@ struct Ledger {
     strangers: BTreeMap<String, String>,
     /// The services that a person stopped with nself.
     stopped: BTreeSet<Name>,
-    /// Whether somebody has touched the engine since a pass came to its end with nothing left.
+    /// Whether somebody has touched the engine since a pass came to its end with nothing left, or one was
+    /// cut off: of what that leaves, some is told as somebody else's doing.
     touched: bool,
 }
 
@@ -120,6 +121,11 @@ impl<G: Ground> System<G> {
             let container = self.ground.naming().container(*name);
             let may_lack = service.job || self.ledger.stopped.contains(name);
             let picture = format!("container {container}");
+            if self.ledger.stopped.contains(name) {
+                for seen in look.claimants(&ResourceId::Container(container.clone())) {
+                    is.remove(&format!("container {}", seen.name));
+                }
+            }
             if may_lack && (look.at(&container).is_none() || self.ledger.stopped.contains(name)) {
                 is.remove(&picture);
                 is.extend(fresh.get(&picture).map(|how| (picture, how.clone())));
@@ -239,11 +245,15 @@ impl<G: Ground> System<G> {
         self.let_go(&options.policy.allow, &look);
         let plans = agreed.iter().map(|pass| &pass.plan);
         match came {
-            Came::Nothing => untouched(plans, &before, &look),
+            Came::Nothing => {
+                untouched(plans, &before, &look);
+                self.ledger.touched = true;
+            }
             Came::Refused(error) => {
                 let is_lost = matches!(way.fate, Fate::LosesEngine { .. });
                 assert!(is_lost && is_unreachable(&error), "{error:?}");
                 untouched(plans, &before, &look);
+                self.ledger.touched = true;
             }
             Came::Ended(report) => {
                 let passes = report.passes.iter().map(|(plan, _)| plan);
@@ -251,10 +261,18 @@ impl<G: Ground> System<G> {
                 let lost = matches!(way.fate, Fate::LosesEngine { .. });
                 assert!(lost || !look.is_locked, "the lock is left over");
                 self.brought_back(&report, &before, &look);
+                if let Aim::Stop(_) = way.aim {
+                    let was = |seen: &Seen| before.containers.iter().any(|was| was.id == seen.id);
+                    assert!(look.containers.iter().all(was), "stopping made something");
+                }
                 if is_complete(&report) {
                     self.complete(way, &report, &look);
                 } else {
-                    assert!(lost || self.may_fail(), "it failed: {}", outcomes(&report));
+                    // A volume that was released stays in use by a container that is blocked.
+                    let blocked = !report.rest.blocked.is_empty();
+                    let may = lost || blocked || self.may_fail();
+                    assert!(may, "it failed: {}", outcomes(&report));
+                    self.ledger.touched = true;
                 }
             }
         }
@@ -333,6 +351,7 @@ impl<G: Ground> System<G> {
                     let report = report.expect("nobody said no");
                     if !is_complete(&report) {
                         assert!(self.may_fail(), "it failed: {}", outcomes(&report));
+                        self.ledger.touched = true;
                         continue;
                     }
                     let way = Way { aim: Aim::Apply, release: false, fate: Fate::Lives };
@@ -374,9 +393,10 @@ impl<G: Ground> System<G> {
             // What a container does is theirs; what else differs stays.
             Aim::Stop(names) => {
                 let all = self.file.names().into_iter();
+                let all = all.filter(|name| can_stop(&self.file, *name));
                 let stopped = all.filter(|name| names.is_empty() || names.contains(name));
                 self.ledger.stopped.extend(stopped);
-                self.ledger.stopped.retain(|name| self.file.0.contains_key(name));
+                self.ledger.stopped.retain(|name| can_stop(&self.file, *name));
                 for name in &self.ledger.stopped {
                     let seen = look.at(&naming.container(*name));
                     let ours = seen.filter(|seen| seen.whose == Whose::Ours);
@@ -392,7 +412,7 @@ impl<G: Ground> System<G> {
             }
             Aim::Restart(_) => return,
         }
-        self.ledger.stopped.retain(|name| self.file.0.contains_key(name));
+        self.ledger.stopped.retain(|name| can_stop(&self.file, *name));
         let plan = self.plan();
         assert!(plan.steps.is_empty(), "not empty right after a pass: {}", gist(&plan));
         let names = |plan: &Plan| -> BTreeSet<Release> {
@@ -444,7 +464,10 @@ impl<G: Ground> System<G> {
         }
         for seen in look.containers.iter().filter(|seen| seen.whose == Whose::Ours) {
             let mut all = self.file.names().into_iter().map(|name| naming.container(name));
-            assert!(all.any(|name| name == seen.name), "nobody wants {seen:?}");
+            // A stopped one that somebody renamed gets its name back when it is started.
+            let name_of = |id: &ResourceId| id.to_string().replace("container/", "");
+            let of = seen.resource.as_ref().map_or(seen.name.clone(), name_of);
+            assert!(all.any(|name| name == of), "nobody wants {seen:?}");
         }
         let named = |network: &&(String, String, Whose)| network.0 == naming.project;
         assert_eq!(look.networks.iter().filter(named).count(), 1);
@@ -465,17 +488,10 @@ impl<G: Ground> System<G> {
     /// Returns whether a pass may fail although nothing was done to it.
     fn may_fail(&self) -> bool {
         let bad = self.file.0.values().any(|service| service.tag == super::file::Tag::Bad);
-        let naming = self.ground.naming();
         let look = self.ground.look();
-        // Somebody else's container has the name that a successor needs for a while.
-        let next = look.containers.iter().any(|seen| {
-            seen.whose == Whose::Theirs
-                && seen.name.ends_with(".next")
-                && seen.name.starts_with(&naming.project)
-        });
         // Somebody else's container uses a volume that may go.
         let mut theirs = look.containers.iter().filter(|seen| seen.whose == Whose::Theirs);
-        bad || next || theirs.any(|seen| seen.data.is_some())
+        bad || theirs.any(|seen| seen.data.is_some())
     }
 
     /// What was released may go, and be ours.
@@ -506,7 +522,7 @@ impl<G: Ground> System<G> {
     /// Returns whether a pass that did not come to its end was about what a person stopped.
     fn ledger_of_stopped_is_open(&self, way: &Way) -> bool {
         matches!(way.aim, Aim::Stop(_) | Aim::Start(_) | Aim::Destroy)
-            || self.ledger.stopped.iter().any(|name| !self.file.0.contains_key(name))
+            || self.ledger.stopped.iter().any(|name| !can_stop(&self.file, *name))
     }
 
     /// A pass that was cut off has remembered what it was about, or has not begun.
@@ -514,11 +530,13 @@ impl<G: Ground> System<G> {
         let recorded = recorded(look);
         let was = &self.ledger.stopped;
         let in_file = |names: &BTreeSet<Name>| -> BTreeSet<Name> {
-            names.iter().copied().filter(|name| self.file.0.contains_key(name)).collect()
+            names.iter().copied().filter(|name| can_stop(&self.file, *name)).collect()
         };
         let mut after = in_file(was);
         match &way.aim {
-            Aim::Stop(names) if names.is_empty() => after = self.file.names().into_iter().collect(),
+            Aim::Stop(names) if names.is_empty() => {
+                after = in_file(&self.file.names().into_iter().collect())
+            }
             Aim::Stop(names) => after.extend(in_file(names)),
             Aim::Start(names) if names.is_empty() => after.clear(),
             Aim::Start(names) => after.retain(|name| !names.contains(name)),
@@ -553,6 +571,11 @@ impl<G: Ground> System<G> {
             })
             .collect()
     }
+}
+
+/// Returns whether a person can stop a service: a job ends by itself.
+fn can_stop(file: &File, name: Name) -> bool {
+    file.0.get(&name).is_some_and(|service| !service.job)
 }
 
 fn recorded(look: &Look) -> BTreeSet<Name> {
