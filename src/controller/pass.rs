@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     apply,
-    desired::{Desired, Resource},
+    desired::{Desired, Phase, Resource},
     diff::{self, Action, Change, Changes, Effect},
     engine::{self, Engine, Observe},
     model::{Keyring, ResourceId, ServiceName},
@@ -247,7 +247,14 @@ impl Goal {
                 changes
             }
             Self::Suspend(services) => {
-                changes.changes.retain(|change| about(services, &change.id));
+                // A job has nothing to stop, and stopping does none that is due.
+                let is_stopped = |id: &ResourceId| match desired.resources.get(id) {
+                    Some(Resource::Container(container)) => container.phase == Phase::Suspended,
+                    _ => false,
+                };
+                changes
+                    .changes
+                    .retain(|change| about(services, &change.id) && is_stopped(&change.id));
                 changes
             }
             Self::Restart(services) => {

@@ -277,6 +277,7 @@ impl Request {
                 Resource::Files(files) => request.files.push(files.clone()),
                 Resource::Inner(inner) => request.inner.push(inner.clone()),
                 Resource::Container(container) => {
+                    request.names.insert(ResourceId::Container(container.next_name()));
                     let bindings = container.ports.values().flatten();
                     request.ports.extend(bindings.map(|binding| binding.port));
                 }

@@ -68,6 +68,33 @@ impl Planner<'_> {
         }
     }
 
+    /// Blocks what would be made anew while somebody else has the name that it is made under. What takes
+    /// back a successor that failed would remove theirs.
+    pub(super) fn block_taken_names(&mut self) {
+        for change in &self.changes.changes {
+            let is_replaced = match change.action {
+                Action::Conflict => true,
+                Action::Change(effect) => effect >= Effect::Recreate,
+                Action::Create
+                | Action::Remove
+                | Action::Deferred
+                | Action::NotChecked
+                | Action::Settle => false,
+            };
+            let Some(Resource::Container(wanted)) = self.desired.resources.get(&change.id) else {
+                continue;
+            };
+            let next = wanted.next_name();
+            let mut seen = self.observed.containers.iter();
+            if is_replaced && seen.any(|seen| seen.name == next && !seen.owner.is_ours()) {
+                let why = format!(
+                    "its successor needs the name {next}, which a container has that is not ours: rename that one"
+                );
+                self.blocked.insert(change.id.clone(), why);
+            }
+        }
+    }
+
     /// Blocks what would be started on a port that somebody else has. It would stop what runs now for
     /// nothing.
     pub(super) fn block_taken_ports(&mut self) {

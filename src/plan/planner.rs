@@ -43,6 +43,7 @@ pub fn plan(
     };
     planner.judge();
     planner.hold();
+    planner.block_taken_names();
     planner.block_taken_ports();
     planner.block_kept_ports();
     planner.block_what_does_not_fit();

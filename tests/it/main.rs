@@ -25,6 +25,7 @@ mod explain;
 mod hostile;
 mod import;
 mod leftovers;
+mod machine;
 mod plan;
 mod port;
 mod readable;
