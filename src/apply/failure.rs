@@ -104,7 +104,17 @@ fn remedy(kind: Refusal) -> Option<&'static str> {
         }
         Refusal::DiskFull => Some("free disk space on the engine's machine, then nself apply"),
         Refusal::NameTaken | Refusal::InUse => Some("nself plan shows who has it"),
-        Refusal::NotFound | Refusal::Unsupported | Refusal::Other => None,
+        Refusal::NotFound
+        | Refusal::Unsupported
+        | Refusal::Other
+        | Refusal::Ambiguous
+        | Refusal::Invalid
+        | Refusal::TooMuch
+        | Refusal::AddressTaken
+        | Refusal::SubnetTaken
+        | Refusal::HostPathMissing
+        | Refusal::NotRunning
+        | Refusal::Paused => None,
     }
 }
 

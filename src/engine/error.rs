@@ -76,6 +76,22 @@ pub enum Refusal {
     DiskFull,
     /// The thing is in use.
     InUse,
+    /// A name stands for two networks.
+    Ambiguous,
+    /// A setting has a value that the engine does not take.
+    Invalid,
+    /// More is asked for than the engine's machine has.
+    TooMuch,
+    /// An address on a network is another container's, or the gateway's.
+    AddressTaken,
+    /// The addresses of a network are another network's too, or there are none left.
+    SubnetTaken,
+    /// A file, folder or device of the engine's machine is not there.
+    HostPathMissing,
+    /// The container does not run.
+    NotRunning,
+    /// The container is frozen.
+    Paused,
     /// The engine cannot do this at all.
     Unsupported,
     /// Anything else.

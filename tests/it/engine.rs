@@ -14,6 +14,7 @@ mod make;
 mod networks;
 mod podman;
 mod ready;
+mod refusals;
 mod ssh;
 mod tls;
 mod volumes;
@@ -26,6 +27,7 @@ use nself::{
     observed::{Observed, Request, SeenContainer, label},
     plan::{Op, Target},
 };
+use refusals::behind::{Deed, Lasting};
 
 /// The one image that the machine has.
 const IMAGE: &str = "debian:bookworm-slim";
@@ -119,6 +121,14 @@ contract! {
         one_never_started_is_not_waited_for
         an_image_without_a_check_is_ready_at_once
     }
+    refusals {
+        of_making
+        of_starting
+        of_changing
+        of_networks
+        of_stores
+        none_of_what_is_taken
+    }
     locks {
         one_holds_it
         the_dead_hold_nothing
@@ -160,8 +170,10 @@ contract! {
 }
 
 /// Everything the contract asks of an engine.
-trait Tested: Engine + Lock + Clone + Send + Sync + 'static {}
-impl<E: Engine + Lock + Clone + Send + Sync + 'static> Tested for E {}
+trait Tested: Engine + Lock + Clone + Send + Sync + 'static {
+    /// Does something behind nself's back. What it returns is kept as long as it is to last.
+    fn behind_the_back(&self, deed: Deed) -> impl Future<Output = Option<Lasting>> + Send;
+}
 
 fn keyring() -> Keyring {
     let name = SecretName::new("password").unwrap();
