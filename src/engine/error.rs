@@ -70,7 +70,8 @@ pub enum Refusal {
     ImageMissing,
     /// The registry that would have the image does not answer.
     NoRegistry,
-    /// What the container was to run is not there, or cannot be run.
+    /// What the container was to run is not there or cannot be run, or whom it was to run as is not
+    /// there.
     NotExecutable,
     /// The disk is full.
     DiskFull,
@@ -78,20 +79,16 @@ pub enum Refusal {
     InUse,
     /// A name stands for two networks.
     Ambiguous,
-    /// A setting has a value that the engine does not take.
+    /// A setting has a value that the engine, or its machine, cannot take.
     Invalid,
-    /// More is asked for than the engine's machine has.
-    TooMuch,
-    /// An address on a network is another container's, or the gateway's.
+    /// An address on a network is another container's, or the engine's own.
     AddressTaken,
     /// The addresses of a network are another network's too, or there are none left.
     SubnetTaken,
     /// A file, folder or device of the engine's machine is not there.
     HostPathMissing,
-    /// The container does not run.
+    /// The container does not run, or is frozen.
     NotRunning,
-    /// The container is frozen.
-    Paused,
     /// The engine cannot do this at all.
     Unsupported,
     /// Anything else.

@@ -27,7 +27,6 @@ use nself::{
     observed::{Observed, Request, SeenContainer, label},
     plan::{Op, Target},
 };
-use refusals::behind::{Deed, Lasting};
 
 /// The one image that the machine has.
 const IMAGE: &str = "debian:bookworm-slim";
@@ -121,14 +120,6 @@ contract! {
         one_never_started_is_not_waited_for
         an_image_without_a_check_is_ready_at_once
     }
-    refusals {
-        of_making
-        of_starting
-        of_changing
-        of_networks
-        of_stores
-        none_of_what_is_taken
-    }
     locks {
         one_holds_it
         the_dead_hold_nothing
@@ -170,10 +161,8 @@ contract! {
 }
 
 /// Everything the contract asks of an engine.
-trait Tested: Engine + Lock + Clone + Send + Sync + 'static {
-    /// Does something behind nself's back. What it returns is kept as long as it is to last.
-    fn behind_the_back(&self, deed: Deed) -> impl Future<Output = Option<Lasting>> + Send;
-}
+trait Tested: Engine + Lock + Clone + Send + Sync + 'static {}
+impl<E: Engine + Lock + Clone + Send + Sync + 'static> Tested for E {}
 
 fn keyring() -> Keyring {
     let name = SecretName::new("password").unwrap();

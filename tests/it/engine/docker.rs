@@ -19,7 +19,7 @@ use super::{
     run, twice,
 };
 
-pub const SOCKET: &str = "/var/run/docker.sock";
+const SOCKET: &str = "/var/run/docker.sock";
 
 pub fn api() -> Api {
     Api::connect_with_socket(SOCKET, 60, bollard::API_DEFAULT_VERSION).unwrap()

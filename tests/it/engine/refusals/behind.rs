@@ -1,24 +1,24 @@
 //! What somebody does behind nself's back, on each engine.
 
-use std::{
-    io::{Read as _, Write as _},
-    net::TcpListener,
-};
+use std::{io, net::TcpListener as Listener};
 
 use bollard::{Docker as Api, models::NetworkCreateRequest};
 use nself::{
     engine::{docker::Docker, sim::Sim},
     observed::{PortHolder, PortUser, State, label},
-    plan::Op,
+};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpListener,
 };
 
-use super::super::{Tested, docker, make};
+use super::super::docker;
 
 pub enum Deed {
     /// Freezes a container.
     Pause(String),
-    /// Makes another network of a name, for the project given.
-    SecondNetwork(String, String),
+    /// Makes another network of a name, with the same labels.
+    SecondNetwork(String),
     /// Removes a network that only stopped containers are on.
     RemoveNetwork(String),
     /// Has a program listen on a port of the machine.
@@ -28,14 +28,32 @@ pub enum Deed {
 }
 
 /// What is over when it is dropped.
-pub struct Lasting(#[expect(dead_code, reason = "its end is what it is for")] TcpListener);
+pub enum Lasting {
+    Port(#[expect(dead_code, reason = "its end is what it is for")] Listener),
+    Registry(tokio::task::JoinHandle<()>),
+}
 
-impl Tested for Sim {
+impl Drop for Lasting {
+    fn drop(&mut self) {
+        match self {
+            Self::Port(_) => {}
+            Self::Registry(task) => task.abort(),
+        }
+    }
+}
+
+/// An engine that others have a hand in.
+pub trait Open {
+    /// Does something. What it returns is kept as long as it is to last.
+    fn behind_the_back(&self, deed: Deed) -> impl Future<Output = Option<Lasting>> + Send;
+}
+
+impl Open for Sim {
     async fn behind_the_back(&self, deed: Deed) -> Option<Lasting> {
         let mut world = self.world();
         match deed {
             Deed::Pause(name) => world.set_state(&name, State::Paused),
-            Deed::SecondNetwork(_, name) => {
+            Deed::SecondNetwork(name) => {
                 let number = world.number();
                 let there = world.networks.values().find(|(seen, _)| seen.name == name);
                 let (mut seen, labels) = there.unwrap().clone();
@@ -57,52 +75,50 @@ impl Tested for Sim {
     }
 }
 
-impl Tested for Docker {
+impl Open for Docker {
     async fn behind_the_back(&self, deed: Deed) -> Option<Lasting> {
-        // An engine reached by another way is the one of this machine.
-        let socket = self.address().strip_prefix("unix://").unwrap_or(docker::SOCKET);
-        let api = Api::connect_with_socket(socket, 60, bollard::API_DEFAULT_VERSION).unwrap();
+        let api = docker::api();
         match deed {
             Deed::Pause(name) => api.pause_container(&name).await.unwrap(),
-            Deed::SecondNetwork(project, name) => {
-                let network = make::network(&name);
-                let Op::CreateNetwork { labels, .. } = make::network_creation(&project, &network)
-                else {
-                    unreachable!()
-                };
-                assert!(labels.contains_key(label::PROJECT));
-                let request = NetworkCreateRequest {
-                    name,
-                    labels: Some(labels.into_iter().collect()),
-                    ..NetworkCreateRequest::default()
-                };
-                api.create_network(request).await.unwrap();
-            }
+            Deed::SecondNetwork(name) => second_network(&api, name).await,
             Deed::RemoveNetwork(name) => api.remove_network(&name).await.unwrap(),
             Deed::Listen(port) => {
-                return Some(Lasting(TcpListener::bind(("127.0.0.1", port)).unwrap()));
+                return Some(Lasting::Port(Listener::bind(("127.0.0.1", port)).unwrap()));
             }
             Deed::EmptyRegistry(port) => {
-                let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
-                let ours = listener.try_clone().unwrap();
-                std::thread::spawn(move || {
-                    for stream in ours.incoming().take(6) {
-                        let Ok(mut stream) = stream else { return };
-                        let mut asked = [0; 4096];
-                        let _ = stream.read(&mut asked);
-                        let found = asked.starts_with(b"GET /v2/ ");
-                        let status = if found { "200 OK" } else { "404 Not Found" };
-                        let body = r#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]}"#;
-                        let _ = write!(
-                            stream,
-                            "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nDocker-Distribution-Api-Version: registry/2.0\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-                            body.len()
-                        );
-                    }
-                });
-                return Some(Lasting(listener));
+                let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
+                return Some(Lasting::Registry(tokio::spawn(async move {
+                    while answer(&listener).await.is_ok() {}
+                })));
             }
         }
         None
     }
+}
+
+async fn second_network(api: &Api, name: String) {
+    let all = api.list_networks(None).await.unwrap();
+    let there = all.into_iter().find(|network| network.name.as_ref() == Some(&name));
+    let labels = there.unwrap().labels;
+    assert!(labels.as_ref().unwrap().contains_key(label::PROJECT));
+    let request = NetworkCreateRequest { name, labels, ..NetworkCreateRequest::default() };
+    api.create_network(request).await.unwrap();
+}
+
+/// Answers one question as a registry does that has no image.
+async fn answer(listener: &TcpListener) -> io::Result<()> {
+    const NOTHING: &str =
+        r#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]}"#;
+    let (mut stream, _) = listener.accept().await?;
+    let mut asked = [0; 4096];
+    let length = stream.read(&mut asked).await?;
+    let is_greeting = asked[..length].starts_with(b"GET /v2/ ");
+    let status = if is_greeting { "200 OK" } else { "404 Not Found" };
+    let head = format!(
+        "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
+         Docker-Distribution-Api-Version: registry/2.0\r\nConnection: close\r\n\r\n",
+        NOTHING.len()
+    );
+    stream.write_all(head.as_bytes()).await?;
+    stream.write_all(NOTHING.as_bytes()).await
 }
