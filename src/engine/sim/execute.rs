@@ -23,6 +23,10 @@ pub(super) fn execute(world: &mut World, op: &Op, keyring: &Keyring) -> Result<(
             if world.unknown_images.contains(&from.to_string()) {
                 return refuse("pull the image", Refusal::ImageMissing, "not found");
             }
+            let name = from.to_string();
+            if name.split_once('/').is_some_and(|(host, _)| world.absent.contains(host)) {
+                return refuse("pull the image", Refusal::NoRegistry, "connection refused");
+            }
             let id = format!("sha256:{}", Digest::of(from.to_string().as_bytes()));
             world.image_defaults.entry(id.clone()).or_default();
             let seen = SeenImage { id, built_from: None, size: 1 };

@@ -36,7 +36,8 @@ pub struct World {
     pub broken: BTreeSet<String>,
     /// Images no registry has.
     pub unknown_images: BTreeSet<String>,
-    /// What neither its machine nor an image has: paths, programs, users, groups, addresses, plugins.
+    /// What neither its machine nor an image has: paths, programs, users, groups, addresses, plugins,
+    /// registries.
     pub absent: BTreeSet<String>,
     /// How many processors its machine has, where that is of interest.
     pub processors: Option<u32>,

@@ -45,7 +45,8 @@ async fn on_sim() {
     let sim = sim_engine().await;
     {
         let mut world = sim.world();
-        world.absent = [NOWHERE, NOBODY, NO_ADDRESS, NO_PLUGIN].map(str::to_owned).into();
+        world.absent =
+            [NOWHERE, NOBODY, NO_ADDRESS, NO_PLUGIN, NO_REGISTRY].map(str::to_owned).into();
         world.processors = Some(2);
     }
     all_hold(&sim).await;
@@ -109,6 +110,8 @@ const NOBODY: &str = "nowhere";
 const NO_ADDRESS: &str = "192.0.2.77";
 /// A driver of volumes, or of logs, that no engine has.
 const NO_PLUGIN: &str = "nonsense";
+/// Where no registry is.
+const NO_REGISTRY: &str = "127.0.0.1:1";
 
 struct Scene {
     before: Vec<Act>,
