@@ -100,10 +100,26 @@ fn remedy(kind: Refusal) -> Option<&'static str> {
              names another one",
         ),
         Refusal::NotExecutable => {
-            Some("check `command` and `entrypoint` in nself.toml, and what the image has")
+            Some("check `command`, `entrypoint` and `user` in nself.toml, and what the image has")
         }
         Refusal::DiskFull => Some("free disk space on the engine's machine, then nself apply"),
         Refusal::NameTaken | Refusal::InUse => Some("nself plan shows who has it"),
+        Refusal::Ambiguous => {
+            Some("docker network ls shows both; remove the one that is not used, then nself apply")
+        }
+        Refusal::Invalid => Some("correct that value in nself.toml, then nself apply"),
+        Refusal::AddressTaken => {
+            Some("choose another address in nself.toml; docker network inspect shows who has which")
+        }
+        Refusal::SubnetTaken => Some(
+            "choose another `subnet` in nself.toml, or remove unused networks: docker network prune",
+        ),
+        Refusal::HostPathMissing => {
+            Some("make it on the engine's machine, or correct its path in nself.toml")
+        }
+        Refusal::NotRunning => {
+            Some("nself status shows what it is doing; nself apply brings it up")
+        }
         Refusal::NotFound | Refusal::Unsupported | Refusal::Other => None,
     }
 }

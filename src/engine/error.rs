@@ -83,12 +83,25 @@ pub enum Refusal {
     ImageMissing,
     /// The registry that would have the image does not answer.
     NoRegistry,
-    /// What the container was to run is not there, or cannot be run.
+    /// What the container was to run is not there or cannot be run, or whom it was to run as is not
+    /// there.
     NotExecutable,
     /// The disk is full.
     DiskFull,
     /// The thing is in use.
     InUse,
+    /// A name stands for two networks.
+    Ambiguous,
+    /// A setting has a value that the engine, or its machine, cannot take.
+    Invalid,
+    /// An address on a network is another container's, or the engine's own.
+    AddressTaken,
+    /// The addresses of a network are another network's too, or there are none left.
+    SubnetTaken,
+    /// A file, folder or device of the engine's machine is not there.
+    HostPathMissing,
+    /// The container does not run, or is frozen.
+    NotRunning,
     /// The engine cannot do this at all.
     Unsupported,
     /// Anything else.

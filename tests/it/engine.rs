@@ -14,6 +14,7 @@ mod make;
 mod networks;
 mod podman;
 mod ready;
+mod refusals;
 mod ssh;
 mod tls;
 mod volumes;

@@ -234,7 +234,7 @@ impl Docker {
     ) -> Result<bollard::models::HostConfigCgroupnsModeEnum, Error> {
         mode.parse().map_err(|_| {
             let why = format!("`{mode}` is not a mode of control group namespaces");
-            self.refusal("create the container", Refusal::Other, why)
+            self.refusal("create the container", Refusal::Invalid, why)
         })
     }
 }

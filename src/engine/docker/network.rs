@@ -105,6 +105,7 @@ impl Docker {
         let short = container.get(..12).unwrap_or_default();
         let hostname = config.text("Hostname").filter(|name| name != short);
         let mut places = there.object("NetworkSettings").object("Networks");
+        let mut left = None;
         if places.has(network) {
             let mut place = places.object(network);
             let Attachment { aliases, ipv4 } = attachment;
@@ -112,8 +113,8 @@ impl Docker {
             let live: BTreeSet<String> =
                 place.texts("Aliases").into_iter().filter(|alias| alias != short).collect();
             let at = place.text("NetworkID");
-            let same_place =
-                live == wanted && place.object("IPAMConfig").text("IPv4Address") == *ipv4;
+            let fixed = place.object("IPAMConfig").text("IPv4Address");
+            let same_place = live == wanted && fixed == *ipv4;
             // A container that never ran may have its place noted by name only.
             if same_place && at.as_ref().is_none_or(|at| *at == id) {
                 return Ok(());
@@ -121,14 +122,22 @@ impl Docker {
             // On a removed network of the same name there is nothing to detach from.
             if at.as_ref().is_none_or(|at| *at == id) {
                 self.detach(&id, &container, &what()).await?;
+                left = Some(Attachment { aliases: live, ipv4: fixed });
             }
         }
-        let request = NetworkConnectRequest {
-            container,
-            endpoint_config: Some(endpoint(attachment, hostname.as_deref(), None)),
+        let join = |attachment: &Attachment| {
+            let request = NetworkConnectRequest {
+                container: container.clone(),
+                endpoint_config: Some(endpoint(attachment, hostname.as_deref(), None)),
+            };
+            self.api.connect_network(&id, request)
         };
-        let connected = self.api.connect_network(&id, request).await;
-        connected.map_err(|error| self.refused(what(), &error))
+        let Err(error) = join(attachment).await else { return Ok(()) };
+        if let Some(left) = left {
+            // A place that was there beats none; what is told is why the other one is not to be had.
+            let _ = join(&left).await;
+        }
+        Err(self.refused(what(), &error))
     }
 
     pub(super) async fn disconnect_network(
@@ -184,7 +193,7 @@ impl Docker {
         let first = named.next();
         if named.next().is_some() {
             let why = format!("there are two networks of the name {name}");
-            return Err(self.refusal(what, Refusal::Other, why));
+            return Err(self.refusal(what, Refusal::Ambiguous, why));
         }
         Ok(first)
     }

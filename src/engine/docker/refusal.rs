@@ -117,6 +117,11 @@ fn chain(error: &dyn std::error::Error) -> String {
 fn classify(status: Option<u16>, words: &str) -> Refusal {
     let words = words.to_ascii_lowercase();
     let says = |phrases: &[&str]| phrases.iter().any(|phrase| words.contains(phrase));
+    // Of an address on a network it says just this; of a port, that it cannot be listened at.
+    let is_address = status == Some(403) && words.trim() == "address already in use";
+    if is_address || says(&["is already allocated to container"]) {
+        return Refusal::AddressTaken;
+    }
     if says(&["port is already allocated", "address already in use", "ports are not available"]) {
         return Refusal::PortTaken;
     }
@@ -128,7 +133,32 @@ fn classify(status: Option<u16>, words: &str) -> Refusal {
     {
         return Refusal::ImageMissing;
     }
-    if says(&["unable to start container process", "starting container process caused"]) {
+    if says(&["pool overlaps", "non-overlapping", "no available addresses on this pool"]) {
+        return Refusal::SubnetTaken;
+    }
+    if says(&["bind source path does not exist", "error gathering device information"])
+        || (says(&["failed to mount local volume"]) && says(&["no such file or directory"]))
+    {
+        return Refusal::HostPathMissing;
+    }
+    // What the process is to have is set up before it is run, and by the same program.
+    if says(&[
+        "error mounting",
+        "error setting rlimit",
+        "wrong rlimit value",
+        "is not in a separate kernel namespace",
+        "write /proc/sys/",
+        "the minimum allowed cpu-shares",
+        "uids and gids must be in range",
+        "cannot assign requested address",
+        "decoding seccomp profile failed",
+    ]) {
+        return Refusal::Invalid;
+    }
+    if says(&["unable to find user", "unable to find group", "executable file not found"])
+        || (says(&["unable to start container process", "starting container process caused"])
+            && says(&["exec: \"", "exec /", "chdir to cwd"]))
+    {
         return Refusal::NotExecutable;
     }
     // Docker's client for registries says what Go's network library says.
@@ -138,13 +168,41 @@ fn classify(status: Option<u16>, words: &str) -> Refusal {
     if says(&["is already in use by", "already exists"]) {
         return Refusal::NameTaken;
     }
-    if says(&["is in use", "has active endpoints", "is being used", "in use by"]) {
+    if says(&["is in use", "has active endpoints", "is being used", "in use by", "is using its"]) {
         return Refusal::InUse;
     }
-    if matches!(status, Some(405 | 501)) || says(&["not supported", "not implemented"]) {
+    if says(&["is not running", "is paused", "paused container", "non running container"]) {
+        return Refusal::NotRunning;
+    }
+    if matches!(status, Some(405 | 501))
+        || says(&[
+            "not supported",
+            "not implemented",
+            "error looking up logging plugin",
+            "error looking up volume plugin",
+            "private (none) mode",
+            "client version",
+        ])
+    {
         return Refusal::Unsupported;
     }
-    if status == Some(404) { Refusal::NotFound } else { Refusal::Other }
+    // That another container is missing is told as a fault of the one that asks for it.
+    if status == Some(404) || says(&["no such container"]) {
+        return Refusal::NotFound;
+    }
+    // Docker's own checks answer 400, and those of its networks 500.
+    if status == Some(400)
+        || says(&[
+            "failed to parse",
+            "invalid subnet",
+            "invalid address",
+            "invalid ipv4",
+            "invalid --",
+        ])
+    {
+        return Refusal::Invalid;
+    }
+    Refusal::Other
 }
 
 #[cfg(test)]
@@ -165,6 +223,43 @@ mod tests {
                 "PortTaken",
             ),
             (500, "listen tcp4 0.0.0.0:80: bind: address already in use", "PortTaken"),
+            (403, "Address already in use", "AddressTaken"),
+            (403, "Pool overlaps with other one on this address space", "SubnetTaken"),
+            (
+                500,
+                "could not find an available, non-overlapping IPv4 address pool among the defaults",
+                "SubnetTaken",
+            ),
+            (
+                400,
+                "runc create failed: unable to start container process: exec: \"x\": executable file \
+                 not found in $PATH: unknown",
+                "NotExecutable",
+            ),
+            (500, "unable to find user x: no matching entries in passwd file", "NotExecutable"),
+            (
+                500,
+                "runc create failed: unable to start container process: error during container init: \
+                 error mounting \"tmpfs\" to rootfs at \"/x\": invalid argument: unknown",
+                "Invalid",
+            ),
+            (500, "runc create failed: wrong rlimit value: RLIMIT_X: unknown", "Invalid"),
+            (500, "listen tcp4 192.0.2.7:1: bind: cannot assign requested address", "Invalid"),
+            (
+                500,
+                "runc create failed: unable to start container process: can't get final child's PID \
+                 from pipe: EOF: unknown",
+                "Other",
+            ),
+            (400, "Minimum memory limit allowed is 6MB", "Invalid"),
+            (
+                400,
+                "client version 1.99 is too new. Maximum supported API version is 1.41",
+                "Unsupported",
+            ),
+            (400, "No such container: nope", "NotFound"),
+            (409, "Container x is not running", "NotRunning"),
+            (409, "cannot start a paused container, try unpause instead", "NotRunning"),
             (404, "No such image: nope:1", "ImageMissing"),
             (500, "Get \"https://r/v2/\": dial tcp: lookup r: no such host", "NoRegistry"),
             (404, "No such container: nope", "NotFound"),

@@ -1,15 +1,17 @@
 //! What each effect does to a simulated world, and when it is refused.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use super::world::{SimContainer, SimVolume, World, data_of, mounts, published};
+use super::{
+    containers, networks, values,
+    world::{SimContainer, SimVolume, World, data_of, mounts},
+};
 use crate::{
-    desired::{Attachment, Build, Container, Field, Fields, Probe, Resource, Restart, Value},
+    desired::{Build, Field, Fields, Probe, Resource, Value},
     engine::{Cause, Error, Evidence, Refusal},
     model::{Digest, Keyring},
     observed::{
-        FileStat, Live, LiveFields, Owner, SeenContainer, SeenImage, SeenNetwork, SeenVolume,
-        State, label,
+        FileStat, Live, LiveFields, Owner, SeenContainer, SeenImage, SeenVolume, State, label,
     },
     plan::{Op, Target},
 };
@@ -20,6 +22,10 @@ pub(super) fn execute(world: &mut World, op: &Op, keyring: &Keyring) -> Result<(
         Op::Pull { image, from } => {
             if world.unknown_images.contains(&from.to_string()) {
                 return refuse("pull the image", Refusal::ImageMissing, "not found");
+            }
+            let name = from.to_string();
+            if name.split_once('/').is_some_and(|(host, _)| world.absent.contains(host)) {
+                return refuse("pull the image", Refusal::NoRegistry, "connection refused");
             }
             let id = format!("sha256:{}", Digest::of(from.to_string().as_bytes()));
             world.image_defaults.entry(id.clone()).or_default();
@@ -50,31 +56,11 @@ pub(super) fn execute(world: &mut World, op: &Op, keyring: &Keyring) -> Result<(
             world.images.remove(image);
         }
         Op::CreateNetwork { network, labels } => {
-            let mut there = world.networks.values().filter(|(seen, _)| seen.name == network.name);
-            if let Some((_, theirs)) = there.next() {
-                return taken_unless_ours("make the network", theirs, labels);
-            }
-            let number = world.number();
-            let id = format!("n{number:08}");
-            let fields = live(&Resource::Network(network.clone()).fields(), keyring)?;
-            let seen = SeenNetwork {
-                id: id.clone(),
-                name: network.name.clone(),
-                owner: Owner::Foreign,
-                created: format!("{number:08}"),
-                fields,
-                members: BTreeSet::new(),
-            };
-            world.networks.insert(id, (seen, labels.clone()));
+            networks::create(world, network, labels, keyring)?;
         }
-        Op::RemoveNetwork { id } => {
-            if let Some((seen, _)) = world.networks.remove(id) {
-                for container in world.containers.values_mut() {
-                    detach(container, &seen.name);
-                }
-            }
-        }
+        Op::RemoveNetwork { id } => networks::remove(world, id),
         Op::CreateVolume { volume, labels } => {
+            values::volume(world, volume)?;
             let fields = live(&Resource::Volume(volume.clone()).fields(), keyring)?;
             if let Some(there) = world.volumes.get(&volume.name) {
                 if there.seen.fields != fields {
@@ -123,7 +109,7 @@ pub(super) fn execute(world: &mut World, op: &Op, keyring: &Keyring) -> Result<(
         Op::CheckFiles { container, .. } => {
             let container = get(world, container)?;
             if container.seen.state != State::Running {
-                return refuse("run a check", Refusal::Other, "container is not running");
+                return refuse("run a check", Refusal::NotRunning, "container is not running");
             }
         }
         Op::SwitchFiles { volume, digest } => {
@@ -135,17 +121,20 @@ pub(super) fn execute(world: &mut World, op: &Op, keyring: &Keyring) -> Result<(
             }
             volume.current = Some(digest.clone());
         }
-        Op::Signal { container, signal: _ } => {
-            let id = get(world, container)?.seen.id.clone();
-            if world.containers[&id].seen.state != State::Running {
-                return refuse("send a signal", Refusal::Other, "container is not running");
+        Op::Signal { container, signal } => {
+            let seen = &get(world, container)?.seen;
+            values::signal("send a signal", signal)?;
+            match seen.state {
+                State::Running => containers::load(world, &seen.id.clone()),
+                // It gets it when it goes on.
+                State::Paused => {}
+                _ => return refuse("send a signal", Refusal::NotRunning, "it does not run"),
             }
-            load(world, &id);
         }
         Op::CreateContainer { container, name, labels, anonymous } => {
-            create(world, container, name, labels, anonymous, keyring)?;
+            containers::create(world, container, name, labels, anonymous, keyring)?;
         }
-        Op::Start(target) => start(world, target)?,
+        Op::Start(target) => containers::start(world, target)?,
         Op::Stop { container, grace: _ } => {
             let container = get_mut(world, container)?;
             if matches!(
@@ -158,7 +147,7 @@ pub(super) fn execute(world: &mut World, op: &Op, keyring: &Keyring) -> Result<(
         }
         Op::Restart(target) => {
             get_mut(world, target)?.seen.state = State::Exited { code: 0, oom: false };
-            start(world, target)?;
+            containers::start(world, target)?;
         }
         Op::Unpause(target) => {
             let container = get_mut(world, target)?;
@@ -174,6 +163,7 @@ pub(super) fn execute(world: &mut World, op: &Op, keyring: &Keyring) -> Result<(
                 (None, Some(_)) => return Ok(()),
                 (None, None) => return Err(not_found(container)),
             };
+            values::name("rename the container", to)?;
             if named.is_some_and(|named| named != id) {
                 return refuse("rename the container", Refusal::NameTaken, "name is in use");
             }
@@ -191,40 +181,14 @@ pub(super) fn execute(world: &mut World, op: &Op, keyring: &Keyring) -> Result<(
             }
         }
         Op::Update { container, limits, restart } => {
-            let mut fields = limits.fields();
-            fields.set_if(Field::Restart, (*restart != Restart::No).then_some(restart));
-            let container = get_mut(world, container)?;
-            let sticks = |field: &&Field| !matches!(field, Field::Pids | Field::Restart);
-            let taken_away = UPDATABLE.iter().filter(sticks).any(|field| {
-                let path = field.path();
-                container.seen.fields.get(&path).is_some() && fields.get(&path).is_none()
-            });
-            if taken_away {
-                // Zero means "leave" to the engine.
-                let why = "a limit cannot be taken away in place";
-                return refuse("change the limits", Refusal::Unsupported, why);
-            }
-            for field in UPDATABLE {
-                match fields.get(&field.path()) {
-                    Some(Value::Plain(text)) => container.seen.fields.insert(field.path(), text),
-                    Some(Value::Secret(_)) => {}
-                    None => {
-                        container.seen.fields.0.remove(&field.path());
-                    }
-                }
-            }
+            containers::update(world, container, limits, *restart)?;
         }
         Op::Connect { container, network, attachment } => {
-            if !world.networks.values().any(|(seen, _)| seen.name == *network) {
-                return refuse("attach to the network", Refusal::NotFound, "no such network");
-            }
-            let container = get_mut(world, container)?;
-            detach(container, network);
-            attach(container, network, attachment);
+            networks::connect(world, container, network, attachment)?;
         }
         Op::Disconnect { container, network } => {
             if let Some(container) = world.find_mut(container.reference()) {
-                detach(container, network);
+                networks::detach(container, network);
             }
         }
         Op::AwaitReady { container, probe, within } => {
@@ -267,13 +231,17 @@ pub(super) fn execute(world: &mut World, op: &Op, keyring: &Keyring) -> Result<(
             let wanted = live(&Resource::Inner(inner.clone()).fields(), keyring)?;
             let container = get(world, container)?;
             if container.seen.state != State::Running {
-                return refuse("look inside", Refusal::Other, "container is not running");
+                return refuse("look inside", Refusal::NotRunning, "container is not running");
             }
             let place = data_of(container);
             world.inner.entry(place).or_default().insert(inner.id.clone(), wanted);
         }
         Op::DropInner { inner, container } => {
-            let place = data_of(get(world, container)?);
+            let container = get(world, container)?;
+            if container.seen.state != State::Running {
+                return refuse("look inside", Refusal::NotRunning, "container is not running");
+            }
+            let place = data_of(container);
             if let Some(inside) = world.inner.get_mut(&place) {
                 inside.remove(&inner.id);
             }
@@ -294,138 +262,6 @@ fn memory(prefix: &str, labels: &BTreeMap<String, String>) -> (String, String, S
     (prefix.to_owned(), text(label::PROJECT), text(label::INSTANCE))
 }
 
-const UPDATABLE: [Field; 8] = [
-    Field::Memory,
-    Field::Swap,
-    Field::Reservation,
-    Field::Cpus,
-    Field::CpuShares,
-    Field::Cpuset,
-    Field::Pids,
-    Field::Restart,
-];
-
-fn create(
-    world: &mut World,
-    wanted: &Container,
-    name: &str,
-    labels: &BTreeMap<String, String>,
-    anonymous: &BTreeMap<String, String>,
-    keyring: &Keyring,
-) -> Result<(), Error> {
-    if let Some(there) = world.find(name) {
-        let id = there.seen.id.clone();
-        taken_unless_ours("make the container", &there.labels, labels)?;
-        if there.labels == *labels {
-            let container = get_mut(world, &Target::Name(name.to_owned()))?;
-            for (network, attachment) in &wanted.networks {
-                attach(container, network, attachment);
-            }
-            return Ok(());
-        }
-        world.containers.remove(&id);
-    }
-    let Some(image) = world.images.get(&wanted.image.to_string()).cloned() else {
-        return refuse("make the container", Refusal::ImageMissing, "no such image");
-    };
-    for network in wanted.networks.keys() {
-        if !world.networks.values().any(|(seen, _)| seen.name == *network) {
-            return refuse("make the container", Refusal::NotFound, "no such network");
-        }
-    }
-    for mount in wanted.mounts.values() {
-        if let crate::desired::MountSource::Volume(volume) = &mount.source
-            && !world.volumes.contains_key(volume)
-        {
-            return refuse("make the container", Refusal::NotFound, "no such volume");
-        }
-    }
-    let mut fields = live(&wanted.fields(), keyring)?;
-    if let Some(defaults) = world.image_defaults.get(&image.id) {
-        for (path, value) in &live(defaults, keyring)?.0 {
-            let dropped = path.field == Field::Command && wanted.entrypoint.is_some();
-            if !dropped {
-                fields.0.entry(path.clone()).or_insert_with(|| value.clone());
-            }
-        }
-    }
-    let number = world.number();
-    let seen = SeenContainer {
-        id: format!("c{number:08}"),
-        name: name.to_owned(),
-        owner: Owner::Foreign,
-        image_id: image.id,
-        created: format!("{number:08}"),
-        fields,
-        state: State::Created,
-        health: None,
-        restarts: 0,
-        started: String::new(),
-        anonymous: anonymous.clone(),
-        addresses: BTreeMap::new(),
-    };
-    let container = SimContainer { seen, labels: labels.clone(), loaded: BTreeMap::new() };
-    world.containers.insert(container.seen.id.clone(), container);
-    Ok(())
-}
-
-fn start(world: &mut World, target: &Target) -> Result<(), Error> {
-    let seen = get(world, target)?.seen.clone();
-    if seen.state == State::Running {
-        return Ok(());
-    }
-    if seen.state == State::Paused {
-        return refuse("start the container", Refusal::Other, "container is paused");
-    }
-    let ports = published(&seen);
-    let taken = world.containers.values().any(|other| {
-        other.seen.id != seen.id
-            && matches!(other.seen.state, State::Running | State::Paused)
-            && !published(&other.seen).is_disjoint(&ports)
-    });
-    let has = |(address, port): &(String, u16)| {
-        world.programs.iter().any(|program| program.keeps(address, *port, "tcp"))
-    };
-    if taken || ports.iter().any(has) {
-        return refuse("start the container", Refusal::PortTaken, "port is already allocated");
-    }
-    for path in seen.fields.0.keys().filter(|path| path.field == Field::Network) {
-        let there = world.networks.values().filter(|(network, _)| network.name == path.key).count();
-        if there != 1 {
-            return refuse(
-                "start the container",
-                Refusal::Other,
-                "network is missing or ambiguous",
-            );
-        }
-    }
-    let number = world.number();
-    let id = seen.id.clone();
-    if let Some(container) = world.containers.get_mut(&id) {
-        container.seen.state = State::Running;
-        container.seen.started = format!("{number:08}");
-        let networks = container.seen.fields.0.keys().filter(|path| path.field == Field::Network);
-        container.seen.addresses =
-            networks.map(|path| (path.key.clone(), "192.0.2.1".to_owned())).collect();
-    }
-    load(world, &id);
-    Ok(())
-}
-
-/// Makes a container's process take up the files that are in use now.
-fn load(world: &mut World, id: &str) {
-    let Some(container) = world.containers.get(id) else { return };
-    let loaded = world
-        .volumes
-        .iter()
-        .filter(|(name, _)| mounts(container, name))
-        .filter_map(|(name, volume)| Some((name.clone(), volume.current.clone()?)))
-        .collect();
-    if let Some(container) = world.containers.get_mut(id) {
-        container.loaded = loaded;
-    }
-}
-
 fn is_broken(world: &World, seen: &SeenContainer) -> bool {
     let reference = match seen.fields.get(&Field::Image.path()) {
         Some(Live::Text(text)) => text.expose(),
@@ -434,23 +270,8 @@ fn is_broken(world: &World, seen: &SeenContainer) -> bool {
     world.broken.contains(reference)
 }
 
-fn attach(container: &mut SimContainer, network: &str, attachment: &Attachment) {
-    for (path, value) in attachment.fields(network).0 {
-        if let Value::Plain(text) = value {
-            container.seen.fields.insert(path, text);
-        }
-    }
-}
-
-fn detach(container: &mut SimContainer, network: &str) {
-    container.seen.fields.0.retain(|path, _| {
-        !(matches!(path.field, Field::Network | Field::Alias | Field::Address)
-            && path.key == network)
-    });
-}
-
 /// Returns what the fields read as once their secrets are put in.
-fn live(fields: &Fields, keyring: &Keyring) -> Result<LiveFields, Error> {
+pub(super) fn live(fields: &Fields, keyring: &Keyring) -> Result<LiveFields, Error> {
     let mut out = LiveFields::default();
     for (path, value) in &fields.0 {
         match value {
@@ -465,7 +286,7 @@ fn live(fields: &Fields, keyring: &Keyring) -> Result<LiveFields, Error> {
 }
 
 /// Refuses when an object under a wanted name is another project's, or another instance's.
-fn taken_unless_ours(
+pub(super) fn taken_unless_ours(
     what: &str,
     theirs: &BTreeMap<String, String>,
     ours: &BTreeMap<String, String>,
@@ -482,11 +303,14 @@ fn missing(text: &crate::model::Text) -> Error {
     Error::SecretMissing(names.join(", "))
 }
 
-fn get<'a>(world: &'a World, target: &Target) -> Result<&'a SimContainer, Error> {
+pub(super) fn get<'a>(world: &'a World, target: &Target) -> Result<&'a SimContainer, Error> {
     world.find(target.reference()).ok_or_else(|| not_found(target))
 }
 
-fn get_mut<'a>(world: &'a mut World, target: &Target) -> Result<&'a mut SimContainer, Error> {
+pub(super) fn get_mut<'a>(
+    world: &'a mut World,
+    target: &Target,
+) -> Result<&'a mut SimContainer, Error> {
     world.find_mut(target.reference()).ok_or_else(|| not_found(target))
 }
 
@@ -498,6 +322,6 @@ fn not_found(target: &Target) -> Error {
     }
 }
 
-fn refuse<T>(what: &str, kind: Refusal, cause: &str) -> Result<T, Error> {
+pub(super) fn refuse<T>(what: &str, kind: Refusal, cause: &str) -> Result<T, Error> {
     Err(Error::Refused { what: what.to_owned(), cause: Cause(cause.to_owned()), kind })
 }

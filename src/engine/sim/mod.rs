@@ -2,7 +2,10 @@
 //!
 //! The contract suite holds it to what the real engine does.
 
+mod containers;
 mod execute;
+mod networks;
+mod values;
 mod world;
 
 pub use world::{SimContainer, SimVolume, World};

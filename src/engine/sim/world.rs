@@ -36,6 +36,11 @@ pub struct World {
     pub broken: BTreeSet<String>,
     /// Images no registry has.
     pub unknown_images: BTreeSet<String>,
+    /// What neither its machine nor an image has: paths, programs, users, groups, addresses, plugins,
+    /// registries.
+    pub absent: BTreeSet<String>,
+    /// How many processors its machine has, where that is of interest.
+    pub processors: Option<u32>,
     /// What its machine has to spare.
     pub host: Host,
     /// Bytes of memory its machine has; 0 when unknown.
@@ -179,14 +184,7 @@ impl World {
                 }
                 observed.containers.push(seen);
             } else if matches!(seen.state, State::Running | State::Paused) {
-                observed.ports.extend(published(&seen).into_iter().map(|(address, port)| {
-                    PortHolder {
-                        address,
-                        port,
-                        protocol: "tcp".to_owned(),
-                        by: PortUser::Container(seen.name.clone()),
-                    }
-                }));
+                observed.ports.extend(published(&seen));
             }
         }
         observed.containers.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
@@ -294,18 +292,22 @@ fn owner(labels: &BTreeMap<String, String>, request: &Request) -> Owner {
     }
 }
 
-/// Returns the addresses and ports of the host that a container has when it runs.
-pub(super) fn published(seen: &SeenContainer) -> BTreeSet<(String, u16)> {
-    let ports = seen.fields.0.iter().filter(|(path, _)| path.field == Field::Port);
-    ports
-        .filter_map(|(_, live)| match live {
-            Live::Text(text) => serde_json::from_str::<Vec<String>>(text.expose()).ok(),
-            Live::Verifier(_) => None,
-        })
-        .flatten()
-        .filter_map(|binding| {
+/// Returns the ports of the machine that a container has when it runs.
+pub(super) fn published(seen: &SeenContainer) -> Vec<PortHolder> {
+    let mut all = Vec::new();
+    for (path, live) in seen.fields.0.iter().filter(|(path, _)| path.field == Field::Port) {
+        let Live::Text(text) = live else { continue };
+        let bindings: Vec<String> = serde_json::from_str(text.expose()).unwrap_or_default();
+        let protocol = path.key.rsplit_once('/').map_or("tcp", |(_, protocol)| protocol);
+        all.extend(bindings.iter().filter_map(|binding| {
             let (address, port) = binding.rsplit_once(':')?;
-            Some((address.to_owned(), port.parse().ok()?))
-        })
-        .collect()
+            Some(PortHolder {
+                address: address.to_owned(),
+                port: port.parse().ok()?,
+                protocol: protocol.to_owned(),
+                by: PortUser::Container(seen.name.clone()),
+            })
+        }));
+    }
+    all
 }

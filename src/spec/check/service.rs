@@ -219,6 +219,8 @@ fn is_true(flag: Option<&Sourced<bool>>) -> bool {
 
 /// The engine refuses less.
 const LEAST_MEMORY: u64 = 6 << 20;
+/// With less the engine makes a container and cannot start it; 0 is its default.
+const FEWEST_SHARES: u32 = 2;
 
 fn limits(settings: &Settings, problems: &mut Vec<Diagnostic>) {
     let Some(limits) = &settings.limits else { return };
@@ -235,6 +237,11 @@ fn limits(settings: &Settings, problems: &mut Vec<Diagnostic>) {
     {
         let problem = Diagnostic::error("out-of-range", "more memory is kept than may be used");
         problems.push(problem.at(&reservation.origin, "kept").at(&memory.origin, "may be used"));
+    }
+    if let Some(shares) = limits.cpu_shares.as_ref().filter(|shares| shares.value < FEWEST_SHARES) {
+        let problem = Diagnostic::error("out-of-range", "a container needs 2 processor shares");
+        let problem = problem.at(&shares.origin, "less than 2");
+        problems.push(problem.help("without `cpu_shares` it has 1024, as all others"));
     }
 }
 
