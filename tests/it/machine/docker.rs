@@ -437,7 +437,7 @@ fn is_record(volume: &Value) -> bool {
 
 /// Returns the volumes that remember, the one that counts last.
 fn records(volumes: &[Value]) -> Vec<(String, Record)> {
-    let read = |one: &Value| Record::parse(one["Labels"][label::RECORD].as_str()?);
+    let read = |one: &Value| Record::parse(one["Labels"][label::RECORD].as_str()?).ok();
     let all = volumes.iter().filter_map(|one| Some((text(&one["Name"]), read(one)?)));
     let mut all: Vec<_> = all.collect();
     all.sort_by_key(|(name, record)| (record.generation, record.complete, record.at, name.clone()));

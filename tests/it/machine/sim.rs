@@ -98,7 +98,7 @@ impl Ground for OnSim {
 
     fn look(&self) -> Look {
         let world = self.sim.world();
-        let record = world.records.values().next().and_then(|text| Record::parse(text));
+        let record = world.records.values().next().and_then(|text| Record::parse(text).ok());
         let whose = |labels: &BTreeMap<String, String>| {
             let ours = labels.get(label::PROJECT) == Some(&self.naming.project);
             if ours { Whose::Ours } else { Whose::Theirs }
@@ -303,7 +303,7 @@ impl Lock for Answering {
 
 /// Returns the ids, or for volumes the names, of what was adopted.
 pub(super) fn adopted(world: &World) -> BTreeSet<String> {
-    let records = world.records.values().filter_map(|text| Record::parse(text));
+    let records = world.records.values().filter_map(|text| Record::parse(text).ok());
     records.flat_map(|record| record.adopted.into_values()).collect()
 }
 

@@ -6,7 +6,7 @@ use nself::{
         AddressTaken, Ambiguous, HostPathMissing, ImageMissing, InUse, Invalid, NameTaken,
         NoRegistry, NotExecutable, NotFound, NotRunning, PortTaken, SubnetTaken, Unsupported,
     },
-    model::{ByteSize, Cpus, Digest, ImageRef},
+    model::{ByteSize, Cpus, ImageRef},
     plan::Op,
 };
 
