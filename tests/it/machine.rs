@@ -3,8 +3,8 @@
 //!
 //! A story is drawn together with a small model of what is known, and told to the simulated engine and, a
 //! few dozen events long, to a real one. One that fails is cut down to the events that matter and printed
-//! as sentences. Each run of the tests tells the same stories: `NSELF_TEST_STORIES` says how many, and
-//! `NSELF_TEST_SEED` draws others.
+//! as sentences. The simulated engine hears as many as `NSELF_TEST_STORIES` asks for; `NSELF_TEST_SEED` draws
+//! others. The real one's story, and what stories found, are told in every run of the tests.
 
 mod docker;
 mod file;
@@ -55,10 +55,15 @@ impl<G: Ground> StateMachineTest for Machine<G> {
 }
 
 fn stories() -> Config {
-    let cases = std::env::var("NSELF_TEST_STORIES").ok();
-    let cases = cases.map_or(STORIES, |number| number.parse().expect("a number of stories"));
+    let cases = asked_for();
     let rng_seed = RngSeed::Fixed(seed());
     Config { cases, rng_seed, max_shrink_iters: 20_000, ..Config::default() }
+}
+
+/// Returns how many stories are asked for.
+fn asked_for() -> u32 {
+    let number = std::env::var("NSELF_TEST_STORIES").ok();
+    number.map_or(0, |number| number.parse().expect("a number of stories"))
 }
 
 /// Returns the seed of all that is drawn.
@@ -74,10 +79,8 @@ prop_state_machine! {
     fn whatever_happens_a_pass_ends_where_the_file_says(sequential 1..20 => Machine<OnSim>);
 }
 
-/// What every run of the tests draws its stories from.
+/// What stories are drawn from.
 const SEED: u64 = 1;
-/// How many the simulated engine hears.
-const STORIES: u32 = 150;
 /// How many events long the one is that the real engine hears.
 const EVENTS: usize = 30;
 

@@ -491,7 +491,12 @@ impl<G: Ground> System<G> {
         let look = self.ground.look();
         // Somebody else's container uses a volume that may go.
         let mut theirs = look.containers.iter().filter(|seen| seen.whose == Whose::Theirs);
-        bad || theirs.any(|seen| seen.data.is_some())
+        // A container that is stopped or blocked goes on using one that the file does not name.
+        let naming = self.ground.naming();
+        let keeps = |name: &Name| Some(naming.volume(*name, self.file.0[name].keeps?));
+        let named: BTreeSet<String> = self.file.0.keys().filter_map(keeps).collect();
+        let mut used = look.containers.iter().filter_map(|seen| seen.data.as_ref());
+        bad || used.any(|volume| !named.contains(volume)) || theirs.any(|seen| seen.data.is_some())
     }
 
     /// What was released may go, and be ours.
