@@ -111,7 +111,7 @@ pub(super) fn start(world: &mut World, target: &Target) -> Result<(), Error> {
     values::process(world, &seen)?;
     if let Some(Live::Text(mode)) = seen.fields.get(&Field::PidNamespace.path())
         && let Some(other) = shared(Some(mode.expose()))
-        && !world.find(other).is_some_and(|other| other.seen.state == State::Running)
+        && world.find(other).is_none_or(|other| other.seen.state != State::Running)
     {
         return refuse(
             what,

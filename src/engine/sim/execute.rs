@@ -128,7 +128,9 @@ pub(super) fn execute(world: &mut World, op: &Op, keyring: &Keyring) -> Result<(
                 State::Running => containers::load(world, &seen.id.clone()),
                 // It gets it when it goes on.
                 State::Paused => {}
-                _ => return refuse("send a signal", Refusal::NotRunning, "it does not run"),
+                State::Created | State::Restarting { .. } | State::Exited { .. } | State::Dead => {
+                    return refuse("send a signal", Refusal::NotRunning, "it does not run");
+                }
             }
         }
         Op::CreateContainer { container, name, labels, anonymous } => {

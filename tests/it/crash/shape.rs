@@ -242,6 +242,7 @@ fn other_volume() -> Act {
     for resource in act.desired.resources.values_mut() {
         if let Resource::Volume(volume) = resource {
             volume.options.insert("type".into(), "tmpfs".into());
+            volume.options.insert("device".into(), "tmpfs".into());
         }
     }
     act

@@ -82,7 +82,7 @@ async fn play<E: Tested + Open>(engine: &E, prefix: &str, case: &Case) -> Option
     let mut kept = Vec::new();
     for act in before {
         match act {
-            Act::Ours(op) => run(engine, op).await,
+            Act::Ours(op) => run(engine, *op).await,
             Act::Theirs(deed) => kept.extend(engine.behind_the_back(deed).await),
         }
     }
@@ -119,7 +119,7 @@ struct Scene {
 }
 
 enum Act {
-    Ours(Op),
+    Ours(Box<Op>),
     Theirs(Deed),
 }
 
@@ -148,7 +148,7 @@ impl Stage {
     }
 
     fn ours(mut self, op: Op) -> Self {
-        self.before.push(Act::Ours(op));
+        self.before.push(Act::Ours(Box::new(op)));
         self
     }
 
