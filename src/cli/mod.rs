@@ -264,7 +264,7 @@ fn refused(error: &clap::Error) -> Exit {
 /// Sends traces to the error output, from `-v` on.
 /// Ends with the code for it when nself makes a mistake. What was begun stays as if it had been killed, and
 /// the next apply goes on from there.
-#[expect(clippy::exit, reason = "there is nothing to return to from a mistake")]
+#[expect(clippy::disallowed_methods, clippy::exit, reason = "there is nothing to return to")]
 fn own_up(ui: Ui) {
     std::panic::set_hook(Box::new(move |panic| {
         let said = panic.payload_as_str().unwrap_or("no words");

@@ -281,8 +281,9 @@ mod tests {
         assert!(variables().put_in(&deep).unwrap_err().contains("deep"));
         let doubling: String = ('B'..='Z')
             .zip('C'..='Z')
-            .map(|(last, next)| format!("{next}=${last}${last}${last}${last}\n"))
-            .collect();
+            .map(|(last, next)| format!("{next}=${last}${last}${last}${last}"))
+            .collect::<Vec<_>>()
+            .join("\n");
         let why = lines(&format!("B=xxxx\n{doubling}"), &mut variables()).unwrap_err();
         assert!(why.contains("unfold"), "{why}");
     }

@@ -92,11 +92,7 @@ pub(super) fn import(input: &Input) -> Result<Outcome, Refused> {
     let mut on: BTreeSet<String> = BTreeSet::new();
     let mut sheets = Vec::new();
     for (called, node) in &chosen {
-        let places = node.get("networks").map(Node::entries).unwrap_or_default();
-        on.extend(places.iter().map(|(key, _)| key.text.clone()));
-        if places.is_empty() {
-            on.insert("default".to_owned());
-        }
+        on.extend(networks_of(node));
         let mut shared = Shared {
             loader: &mut loader,
             project: &project,
@@ -128,6 +124,15 @@ pub(super) fn import(input: &Input) -> Result<Outcome, Refused> {
         sources: sources(&loader),
         secrets: secrets.into_values(),
     })))
+}
+
+/// Returns the networks a service is on, by their names in the file.
+fn networks_of(node: &Node) -> Vec<String> {
+    let places = node.get("networks").map(Node::entries).unwrap_or_default();
+    if places.is_empty() {
+        return vec!["default".to_owned()];
+    }
+    places.iter().map(|(key, _)| key.text.clone()).collect()
 }
 
 fn sources(loader: &Loader<'_>) -> Vec<(std::sync::Arc<str>, String)> {

@@ -25,22 +25,22 @@ pub(super) fn is_settled(project: &Project, options: &Options, pass: &Pass) -> R
     if !options.is_about_content() {
         return Ok(true);
     }
-    Ok(project.vault()?.pending().is_empty() && secrets_are_there(project, desired)?)
+    Ok(project.vault()?.pending().is_empty() && secrets_are_there(project, desired))
 }
 
-fn secrets_are_there(project: &Project, desired: &Desired) -> Result<bool, Error> {
+fn secrets_are_there(project: &Project, desired: &Desired) -> bool {
     let keyring = &project.keyring;
     for (name, need) in &desired.secrets {
-        let Some(value) = keyring.get(name) else { return Ok(false) };
+        let Some(value) = keyring.get(name) else { return false };
         let SecretNeed::CertificateChain { hosts, key } = need else { continue };
-        let Some(key) = keyring.get(key) else { return Ok(false) };
+        let Some(key) = keyring.get(key) else { return false };
         let pair = Pair { chain: value.clone(), key: key.clone() };
         let now = milliseconds();
         // Why it cannot be opened is said by whoever needs a certificate of it.
         let authority = Authority::open(&project.place.authority, now);
         if !authority.is_ok_and(|authority| authority.is_good(&pair, hosts, now)) {
-            return Ok(false);
+            return false;
         }
     }
-    Ok(true)
+    true
 }

@@ -350,7 +350,7 @@ impl Observed {
                 ResourceId::Network(name) => {
                     self.networks.iter().find(|seen| seen.name == *name).map(|seen| &seen.id)
                 }
-                ResourceId::Volume(name) => Some(&*name),
+                ResourceId::Volume(name) => Some(name),
                 ResourceId::Image(_) | ResourceId::Files(_) | ResourceId::Inner(_) => None,
             };
             if let Some(found) = found {

@@ -140,7 +140,7 @@ pub fn recorded(text: &str, request: &Request) -> Result<Observed, Unreadable> {
         containers: seen,
         ..Observed::default()
     };
-    observed.engine.name = dialect.name.to_owned();
+    dialect.name.clone_into(&mut observed.engine.name);
     observed.engine.updates_in_place = dialect.updates_in_place;
     observed.recognise();
     Ok(observed)
