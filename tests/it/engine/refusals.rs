@@ -69,11 +69,16 @@ async fn all_hold<E: Tested + Open>(engine: &E) {
 /// Plays a case under names of its own.
 async fn alone<E: Tested + Open>(engine: E, case: &'static Case) -> Option<String> {
     let (tell, told) = tokio::sync::oneshot::channel();
-    with_prefix(engine, |engine, prefix| async move {
-        let _ = tell.send(play(&engine, &prefix, case).await);
+    with_prefix(engine.clone(), |engine, prefix| async move {
+        let wrong = play(&engine, &prefix, case).await;
+        let _ = tell.send((wrong, prefix));
     })
     .await;
-    told.await.unwrap().map(|what| format!("{}: {what}", case.name))
+    let (wrong, prefix) = told.await.unwrap();
+    // These have no labels to be found by.
+    run(&engine, Op::RemoveVolume { name: format!("{prefix}-volume") }).await;
+    run(&engine, Op::RemoveImage { image: format!("{prefix}/made:1") }).await;
+    wrong.map(|what| format!("{}: {what}", case.name))
 }
 
 /// Returns what came out otherwise.

@@ -150,6 +150,12 @@ pub const CASES: &[Case] = &[
         let (port, net) = (s.port, s.name("net"));
         s.net().starting(|c| publish(c, net, 80, NO_ADDRESS, port))
     }),
+    refused("a network that went", NotFound, |s| {
+        let (net, start) = (s.name("net"), Op::Start(s.a()));
+        let place = (net.clone(), make::attached(&[]));
+        let gone = Deed::RemoveNetwork(net);
+        s.net().has("a", |c| c.networks = [place].into()).theirs(gone).asks(start)
+    }),
     done("a network that now stands for two", |s| {
         let (net, start) = (s.name("net"), Op::Start(s.a()));
         let place = (net.clone(), make::attached(&[]));
