@@ -361,9 +361,11 @@ fn state_change(
     seen: &SeenContainer,
     made_to_be: Remembered<'_>,
 ) -> Option<FieldChange> {
+    let was_to_be = |phase: Phase| matches!(made_to_be, Remembered::Set(Mark::Plain(text)) if *text == phase.to_string());
     // What was made to run for ever does not end by being called a job.
-    let was_daemon = wanted.class == Class::Job
-        && matches!(made_to_be, Remembered::Set(Mark::Plain(phase)) if *phase == Phase::Running.to_string());
+    let was_daemon = wanted.class == Class::Job && was_to_be(Phase::Running);
+    // And a job that is done does not go on by being called a service.
+    let was_done = was_to_be(Phase::Done) && matches!(seen.state, State::Exited { code: 0, .. });
     let effect = match (wanted.phase, seen.state) {
         (Phase::Done, State::Running) if was_daemon => Effect::Recreate,
         (Phase::Running, State::Running)
@@ -383,6 +385,7 @@ fn state_change(
     let was_suspended = look.record.is_some_and(|record| recorded(&record.suspended));
     let was_unready = look.record.is_some_and(|record| record.unready.contains(id));
     let by_you = was_daemon
+        || was_done
         || match wanted.phase {
             Phase::Suspended => !was_suspended,
             Phase::Running | Phase::Done => was_suspended || was_unready,

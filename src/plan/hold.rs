@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Held, Release, Verb, planner::Planner};
+use super::{Held, Op, Release, Verb, planner::Planner};
 use crate::{
     desired::{Container, Field, MountSource, Phase, Resource},
     diff::{Action, Change, Effect},
@@ -202,6 +202,44 @@ impl Planner<'_> {
                 let why = format!("needs {culprit}, which is {reason}");
                 self.blocked.entry(id.clone()).or_insert(why);
             }
+        }
+    }
+
+    /// Blocks the removal of a volume that a container goes on using: no engine would do it. What waits for a
+    /// person together with its user is asked for as it is.
+    pub(super) fn block_used_volumes(&mut self) {
+        for change in self.changes.changes.iter().filter(|one| one.action == Action::Remove) {
+            let ResourceId::Volume(name) = &change.id else { continue };
+            let goes = |id: &str| {
+                let removes =
+                    |op: &Op| matches!(op, Op::RemoveContainer(one) if one.reference() == id);
+                self.drafts.all.iter().any(|draft| removes(&draft.op))
+            };
+            let mut users = self.users_of_volume(name).into_iter().filter(|seen| !goes(&seen.id));
+            let Some(user) = users.next() else { continue };
+            let called = ResourceId::Container(user.name.clone());
+            let id = user.owner.resource().unwrap_or(&called);
+            let is_held = self.held.iter().any(|held| held.id == *id);
+            if is_held && self.held.iter().any(|held| held.id == change.id) {
+                continue;
+            }
+            let wanted = match self.desired.resources.get(id) {
+                Some(Resource::Container(wanted)) => Some(wanted),
+                _ => None,
+            };
+            let (is_ours, user) = (user.owner.is_ours(), &user.name);
+            let why = match wanted {
+                _ if !is_ours => format!("{user}, which is not ours, uses it: remove that one"),
+                _ if is_held => format!("{user}, which is held, uses it"),
+                _ if self.blocked.contains_key(id) => format!("{user}, which is blocked, uses it"),
+                Some(wanted) if wanted.phase == Phase::Suspended => format!(
+                    "{user}, which is stopped, uses it: start it first with `nself start {}`",
+                    wanted.service
+                ),
+                Some(_) | None => format!("{user}, which stays as it is, uses it"),
+            };
+            self.held.retain(|held| held.id != change.id);
+            self.blocked.insert(change.id.clone(), why);
         }
     }
 

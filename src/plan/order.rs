@@ -151,7 +151,8 @@ impl Planner<'_> {
         }
     }
 
-    fn users_of_volume(&self, name: &str) -> Vec<&SeenContainer> {
+    /// Returns the containers that mount a volume, whether they run or not.
+    pub(super) fn users_of_volume(&self, name: &str) -> Vec<&SeenContainer> {
         let mounts = |seen: &&SeenContainer| {
             seen.fields.0.iter().any(|(path, live)| match live {
                 Live::Text(text) => {

@@ -49,12 +49,22 @@ pub fn plan(
     planner.block_what_does_not_fit();
     planner.block_without_external();
     planner.block();
-    for change in &changes.changes {
+    let of_volumes = |change: &&Change| {
+        change.action == Action::Remove && matches!(change.id, ResourceId::Volume(_))
+    };
+    for change in changes.changes.iter().filter(|change| !of_volumes(change)) {
         if !planner.is_stopped(&change.id) {
             planner.group(change);
         }
     }
     planner.take_off_emptied_volumes();
+    // Only now it is known who goes on using one.
+    planner.block_used_volumes();
+    for change in changes.changes.iter().filter(of_volumes) {
+        if !planner.is_stopped(&change.id) {
+            planner.group(change);
+        }
+    }
     planner.order();
     let adopts = changes.changes.iter().filter(|change| planner.adopts(change));
     let adopted = adopts.filter_map(|change| {

@@ -3,8 +3,8 @@
 //!
 //! A story is drawn together with a small model of what is known, and told to the simulated engine and, a
 //! few dozen events long, to a real one. One that fails is cut down to the events that matter and printed
-//! as sentences. The simulated engine hears as many as `NSELF_TEST_STORIES` asks for; `NSELF_TEST_SEED` draws
-//! others. The real one's story, and what stories found, are told in every run of the tests.
+//! as sentences. `NSELF_TEST_STORIES` asks for more of them, and `NSELF_TEST_SEED` draws others. What they
+//! found is told again in every run of the tests.
 
 mod docker;
 mod file;
@@ -57,13 +57,19 @@ impl<G: Ground> StateMachineTest for Machine<G> {
 fn stories() -> Config {
     let cases = asked_for();
     let rng_seed = RngSeed::Fixed(seed());
-    Config { cases, rng_seed, max_shrink_iters: 20_000, ..Config::default() }
+    Config {
+        cases,
+        rng_seed,
+        max_shrink_iters: 20_000,
+        failure_persistence: None,
+        ..Config::default()
+    }
 }
 
 /// Returns how many stories are asked for.
 fn asked_for() -> u32 {
     let number = std::env::var("NSELF_TEST_STORIES").ok();
-    number.map_or(0, |number| number.parse().expect("a number of stories"))
+    number.map_or(STORIES, |number| number.parse().expect("a number of stories"))
 }
 
 /// Returns the seed of all that is drawn.
@@ -81,6 +87,8 @@ prop_state_machine! {
 
 /// What stories are drawn from.
 const SEED: u64 = 1;
+/// How many stories every run of the tests hears.
+const STORIES: u32 = 1_500;
 /// How many events long the one is that the real engine hears.
 const EVENTS: usize = 30;
 

@@ -7,7 +7,7 @@ use proptest_state_machine::StateMachineTest as _;
 
 use super::{
     Machine,
-    file::{Edit, File, Name, Service, Tag},
+    file::{Edit, File, Keeps, Name, Service, Tag},
     sim::OnSim,
     story::{Act, Aim, Fate, State, Stranger, Transition, Way},
 };
@@ -41,4 +41,31 @@ fn somebody_else_at_the_name_of_a_successor_stays() {
     let level = Transition::Edit(Edit::Level(Name::Web, 1));
     let apply = || pass(Aim::Apply);
     tell(service(false), vec![apply(), stranger, level, apply()]);
+}
+
+#[test]
+fn the_volume_of_what_is_stopped_is_not_removed() {
+    let keeps = Service { keeps: Some(Keeps::Data), ..service(false) };
+    let lets_go = || Transition::Edit(Edit::Keeps(Name::Web, None));
+    let stop = || pass(Aim::Stop(BTreeSet::new()));
+    let released = |aim| Transition::Pass(Way { aim, release: true, fate: Fate::Lives });
+    tell(keeps.clone(), vec![pass(Aim::Apply), lets_go(), stop(), released(Aim::Apply)]);
+    let start = released(Aim::Start(BTreeSet::new()));
+    tell(keeps, vec![pass(Aim::Apply), stop(), lets_go(), start]);
+}
+
+#[test]
+fn a_lock_is_left_to_those_who_have_something_to_do() {
+    // Until one of these calls is that which gives it back.
+    for call in 0..40 {
+        let fate = Fate::LosesEngine { call, done: false };
+        let lost = Transition::Pass(Way { aim: Aim::Apply, release: false, fate });
+        tell(service(false), vec![lost, pass(Aim::Apply)]);
+    }
+}
+
+#[test]
+fn a_job_that_is_done_was_ended_by_nobody() {
+    let is_a_service = Transition::Edit(Edit::Job(Name::Web, false));
+    tell(service(true), vec![pass(Aim::Apply), is_a_service, Transition::Plan]);
 }
