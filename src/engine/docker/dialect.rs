@@ -266,6 +266,8 @@ fn configuration(config: &mut Map<String, Json>, asked: Option<&Json>) {
         *image = familiar(image).to_owned();
     }
     let Some(asked) = asked else { return };
+    // It tells 0 where nothing was asked, which is a time like any other.
+    config.remove("StopTimeout");
     for key in ["StopSignal", "StopTimeout", "WorkingDir", "Image", "Healthcheck"] {
         let is_same_image = key != "Image"
             || asked[key].as_str().map(familiar) == config.get(key).and_then(Json::as_str);

@@ -365,10 +365,11 @@ async fn get(stream: TcpStream, port: u16, path: &str) -> Answer {
     }
 }
 
-/// Returns whether what came of running a shell says that there is none; each runtime has its words.
+/// Returns whether what came of running a shell says that there is none; each runtime has its words, and
+/// Podman sometimes loses them. 127 is also what a shell ends with that has nothing to look with.
 fn is_without_shell(words: &str) -> bool {
     let words = words.to_lowercase();
-    words.contains("/bin/sh") && words.contains("no such file")
+    words.starts_with("exit 127:") || words.contains("/bin/sh") && words.contains("no such file")
 }
 
 /// Asks with whatever the image has. Without any client a listening port has to do.

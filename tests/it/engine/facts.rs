@@ -130,10 +130,10 @@ async fn two_networks_of_one_name_are_possible_and_refused_by_us() {
         assert_ne!(first, second);
         let network = make::network(&format!("{prefix}-net"));
         let kind = refused(&engine, make::network_creation(&prefix, &network)).await;
-        assert_eq!(kind, Refusal::Other);
+        assert_eq!(kind, Refusal::Ambiguous);
         let mut container = make::sleeper(&format!("{prefix}-a"));
         container.networks.insert(network.name, make::attached(&[]));
-        assert_eq!(refused(&engine, make::creation(&prefix, &container)).await, Refusal::Other);
+        assert_eq!(refused(&engine, make::creation(&prefix, &container)).await, Refusal::Ambiguous);
         let seen = super::look(&engine, &prefix).await.networks;
         assert_eq!(seen.len(), 2);
         run(&engine, Op::RemoveNetwork { id: second }).await;
