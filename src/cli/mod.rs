@@ -177,7 +177,7 @@ pub fn main() -> ExitCode {
     own_up(ui);
     trace(cli.globals.verbose);
     let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => {

@@ -15,7 +15,7 @@ use bollard::{
     query_parameters::ListVolumesOptions,
 };
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use serde_json::Value as Json;
+use hyper::body::Bytes;
 
 use self::pictures::Pictures;
 pub(super) use self::pictures::{familiar, named};
@@ -36,9 +36,6 @@ use crate::{
         SeenVolume, label,
     },
 };
-
-/// Inspections in flight; more make a look no faster, since the engine takes locks.
-pub(super) const AT_ONCE: usize = 12;
 
 impl Observe for Docker {
     async fn observe(&self, request: &Request) -> Result<Observed, Error> {
@@ -72,9 +69,13 @@ impl Docker {
             instance: request.instance.as_ref(),
         };
 
-        let documents = inspections.into_iter();
-        let documents = documents.map(|json| self.server.dialect.container(json, &defaults));
-        let mut seen: Vec<_> = documents.map(|json| decode::container(json, &around)).collect();
+        let mut seen = Vec::with_capacity(inspections.len());
+        for text in inspections {
+            let json = serde_json::from_slice(&text);
+            let json = json.map_err(|error| self.refused("inspect a container", &error.into()))?;
+            let json = self.server.dialect.container(json, &defaults);
+            seen.push(decode::container(json, &around));
+        }
         seen.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
         let image_defaults = pictures.defaults(&seen, &defaults);
         for container in &mut seen {
@@ -195,17 +196,17 @@ impl Docker {
     }
 
     /// Returns what the engine says of each container. One that went since the list was made is not there.
-    async fn inspect_all(&self, all: &[&ContainerSummary]) -> Result<Vec<Json>, Error> {
+    async fn inspect_all(&self, all: &[&ContainerSummary]) -> Result<Vec<Bytes>, Error> {
         let ids = all.iter().filter_map(|container| container.id.as_deref());
         // Collected, since a closure that borrows cannot be held across the waiting.
         let inspections: Vec<_> = ids
             .map(async |id| {
-                let document = refusal::found(self.inspection(id).await);
+                let document = refusal::found(self.inspection_text(id).await);
                 document.map_err(|error| self.refused("inspect a container", &error))
             })
             .collect();
         let found: Vec<_> =
-            stream::iter(inspections).buffer_unordered(AT_ONCE).try_collect().await?;
+            stream::iter(inspections).buffer_unordered(self.wire.at_once()).try_collect().await?;
         Ok(found.into_iter().flatten().collect())
     }
 }
@@ -218,7 +219,7 @@ struct Surroundings {
     volumes: Vec<ApiVolume>,
     memory: Option<record::Memory>,
     /// The containers that matter, in the engine's words.
-    inspections: Vec<Json>,
+    inspections: Vec<Bytes>,
     pictures: Pictures,
 }
 

@@ -35,6 +35,8 @@ use super::{
 pub(super) type Body =
     Either<Full<Bytes>, StreamBody<Pin<Box<dyn Stream<Item = io::Result<Frame<Bytes>>> + Send>>>>;
 
+/// Questions in flight; more make a look no faster, since the engine takes locks.
+const MOST_AT_ONCE: usize = 12;
 /// More than a look has requests in flight; the rest is closed again.
 const MOST_IDLE: usize = 16;
 /// Where an answer is none.
@@ -78,6 +80,13 @@ impl Wire {
             Road::Unix(_) => true,
             Road::Tcp(_) | Road::Tls(..) | Road::Ssh(_) => false,
         }
+    }
+
+    /// Returns how many questions to have in flight: an engine on this machine gets slower by more than it has
+    /// processors for; on the way to another one there is time for many.
+    pub(super) fn at_once(&self) -> usize {
+        let here = || std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+        if self.is_local() { here().clamp(2, MOST_AT_ONCE) } else { MOST_AT_ONCE }
     }
 
     /// From now on every path names this version of the API, such as `1.41`.
@@ -137,8 +146,13 @@ impl Wire {
         &self,
         path: &str,
     ) -> Result<serde_json::Value, bollard::errors::Error> {
+        Ok(serde_json::from_slice(&self.bytes(path).await?)?)
+    }
+
+    /// Returns what is at `path` as it comes.
+    pub(super) async fn bytes(&self, path: &str) -> Result<Bytes, bollard::errors::Error> {
         let (_, bytes) = self.get(path).await?;
-        Ok(serde_json::from_slice(&bytes)?)
+        Ok(bytes)
     }
 
     /// Returns the headers of the shortest answer there is.

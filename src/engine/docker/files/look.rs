@@ -10,7 +10,7 @@ use crate::{
     desired::{Field, Files},
     engine::{
         Error,
-        docker::{Docker, observe::AT_ONCE, refusal},
+        docker::{Docker, refusal},
     },
     model::{ResourceId, Sensitive},
     observed::{FileStat, Live, Request, SeenContainer, SeenFiles},
@@ -31,7 +31,8 @@ impl Docker {
             Ok(set.map(|set| (ResourceId::Files(files.container.clone()), set)))
         });
         let looks: Vec<_> = looks.collect();
-        let found: Vec<_> = stream::iter(looks).buffer_unordered(AT_ONCE).try_collect().await?;
+        let found: Vec<_> =
+            stream::iter(looks).buffer_unordered(self.wire.at_once()).try_collect().await?;
         Ok(found.into_iter().flatten().collect())
     }
 
@@ -49,7 +50,8 @@ impl Docker {
             Ok::<_, bollard::errors::Error>(stat.map(|stat| (path.clone(), file_stat(&stat))))
         });
         let looks: Vec<_> = looks.collect();
-        let found: Vec<_> = stream::iter(looks).buffer_unordered(AT_ONCE).try_collect().await?;
+        let found: Vec<_> =
+            stream::iter(looks).buffer_unordered(self.wire.at_once()).try_collect().await?;
         let mut set = SeenFiles {
             current: Some(digest.clone()),
             files: found.into_iter().flatten().collect(),

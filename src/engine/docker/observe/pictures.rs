@@ -12,7 +12,6 @@ use bollard::{
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::Value as Json;
 
-use super::AT_ONCE;
 use crate::{
     desired::Fields,
     engine::{
@@ -63,7 +62,8 @@ impl Docker {
             Ok::<_, Error>(seen.map(|seen| (wanted.to_string(), seen, document)))
         });
         let looks: Vec<_> = looks.collect();
-        let found: Vec<_> = stream::iter(looks).buffer_unordered(AT_ONCE).try_collect().await?;
+        let found: Vec<_> =
+            stream::iter(looks).buffer_unordered(self.wire.at_once()).try_collect().await?;
         let mut pictures = Pictures { wanted: BTreeMap::new(), declared: BTreeMap::new() };
         for (name, seen, document) in found.into_iter().flatten() {
             if self.server.dialect.repeats
@@ -95,7 +95,8 @@ impl Docker {
                 Ok::<_, Error>(fields.map(|fields| (id.clone(), fields)))
             })
             .collect();
-        let found: Vec<_> = stream::iter(looks).buffer_unordered(AT_ONCE).try_collect().await?;
+        let found: Vec<_> =
+            stream::iter(looks).buffer_unordered(self.wire.at_once()).try_collect().await?;
         pictures.declared.extend(found.into_iter().flatten());
         Ok(())
     }
