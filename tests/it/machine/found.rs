@@ -69,3 +69,23 @@ fn a_job_that_is_done_was_ended_by_nobody() {
     let is_a_service = Transition::Edit(Edit::Job(Name::Web, false));
     tell(service(true), vec![pass(Aim::Apply), is_a_service, Transition::Plan]);
 }
+
+#[test]
+fn of_what_is_destroyed_nothing_is_remembered() {
+    tell(service(false), vec![pass(Aim::Restart(BTreeSet::new())), pass(Aim::Destroy)]);
+}
+
+#[test]
+fn a_job_that_is_adopted_while_it_runs_is_waited_for() {
+    let start = Transition::Act(Act::Start(Name::Web));
+    let unlabel = Transition::Act(Act::Unlabel(Name::Web));
+    let adopt = Transition::Pass(Way { aim: Aim::Apply, release: true, fate: Fate::Lives });
+    tell(service(true), vec![pass(Aim::Apply), start, unlabel, adopt]);
+}
+
+#[test]
+fn of_two_tags_of_one_image_either_will_do() {
+    let tag = Transition::Act(Act::MoveTag(Tag::One, 1));
+    let two = Transition::Edit(Edit::Tag(Name::Web, Tag::Two));
+    tell(service(false), vec![tag, pass(Aim::Apply), two]);
+}

