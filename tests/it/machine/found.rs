@@ -89,3 +89,21 @@ fn of_two_tags_of_one_image_either_will_do() {
     let two = Transition::Edit(Edit::Tag(Name::Web, Tag::Two));
     tell(service(false), vec![tag, pass(Aim::Apply), two]);
 }
+
+#[test]
+fn a_restart_puts_nothing_else_right() {
+    let memory = Transition::Edit(Edit::Memory(Name::Web, Some(0)));
+    let restart = pass(Aim::Restart(BTreeSet::new()));
+    tell(service(false), vec![pass(Aim::Apply), memory, restart, Transition::Plan]);
+}
+
+#[test]
+fn what_is_paused_hands_over_its_port() {
+    let api = Service { needs: BTreeSet::from([Name::Web]), ..service(false) };
+    let web = Service { port: Some(1), needs: BTreeSet::from([Name::Api]), ..service(false) };
+    let file = File(BTreeMap::from([(Name::Api, api), (Name::Web, web)]));
+    let pause = Transition::Act(Act::Pause(Name::Web));
+    let port = Transition::Edit(Edit::Port(Name::Api, Some(1)));
+    let events = vec![pass(Aim::Apply), pause, port];
+    Machine::<OnSim>::test_sequential(Config::default(), State { file, down: false }, events, None);
+}
