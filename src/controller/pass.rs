@@ -256,9 +256,15 @@ impl Goal {
                     Some(Resource::Container(container)) => container.phase == Phase::Suspended,
                     _ => false,
                 };
-                changes
-                    .changes
-                    .retain(|change| about(services, &change.id) && is_stopped(&change.id));
+                let is_there = |id: &ResourceId| {
+                    let mut ours = observed.containers.iter().map(|seen| seen.owner.resource());
+                    ours.any(|resource| resource == Some(id))
+                };
+                changes.changes.retain(|change| {
+                    // What somebody else has at its name is not stopped, nor made ours to be stopped.
+                    let is_theirs = change.action == Action::Conflict && !is_there(&change.id);
+                    about(services, &change.id) && is_stopped(&change.id) && !is_theirs
+                });
                 changes
             }
             Self::Restart(services) => {

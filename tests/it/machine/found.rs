@@ -107,3 +107,11 @@ fn what_is_paused_hands_over_its_port() {
     let events = vec![pass(Aim::Apply), pause, port];
     Machine::<OnSim>::test_sequential(Config::default(), State { file, down: false }, events, None);
 }
+
+#[test]
+fn stopping_takes_nobody_elses_place() {
+    let stranger = Transition::Act(Act::Stranger(Stranger::AtName(Name::Web)));
+    let aim = Aim::Stop(BTreeSet::new());
+    let stop = Transition::Pass(Way { aim, release: true, fate: Fate::Lives });
+    tell(service(false), vec![stranger, stop]);
+}
