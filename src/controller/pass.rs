@@ -11,7 +11,7 @@ use crate::{
     engine::{self, Engine, Observe},
     model::{Keyring, ResourceId, ServiceName},
     observed::{Observed, Request, State},
-    plan::{self, Applied, Event, Op, Past, Plan, Policy},
+    plan::{self, Applied, Event, Op, Past, Plan, Policy, Step},
 };
 
 /// After so many passes over what could not be seen before, something is wrong that a further one does
@@ -143,8 +143,12 @@ pub async fn converge<E: Engine>(
             return Ok((passes, rest));
         }
         let (_, rest) = look(engine, desired, brief).await?;
+        // What became ours as it is may be a job that has not ended.
+        let is_awaited =
+            |step: &Step| matches!(step.op, Op::AwaitReady { .. }) && plan.adopts(&step.group);
         let only_deferred =
-            rest.steps.iter().all(|step| deferred.contains(&step.group)) && !rest.steps.is_empty();
+            rest.steps.iter().all(|step| deferred.contains(&step.group) || is_awaited(step))
+                && !rest.steps.is_empty();
         let go_on = failed == 0 && skipped == 0 && only_deferred && passes.len() < MOST_PASSES;
         if !go_on {
             return Ok((passes, rest));
@@ -252,9 +256,15 @@ impl Goal {
                     Some(Resource::Container(container)) => container.phase == Phase::Suspended,
                     _ => false,
                 };
-                changes
-                    .changes
-                    .retain(|change| about(services, &change.id) && is_stopped(&change.id));
+                let is_there = |id: &ResourceId| {
+                    let mut ours = observed.containers.iter().map(|seen| seen.owner.resource());
+                    ours.any(|resource| resource == Some(id))
+                };
+                changes.changes.retain(|change| {
+                    // What somebody else has at its name is not stopped, nor made ours to be stopped.
+                    let is_theirs = change.action == Action::Conflict && !is_there(&change.id);
+                    about(services, &change.id) && is_stopped(&change.id) && !is_theirs
+                });
                 changes
             }
             Self::Restart(services) => {

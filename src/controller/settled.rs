@@ -15,7 +15,10 @@ pub(super) fn is_settled(project: &Project, options: &Options, pass: &Pass) -> R
     let Pass { desired, observed, plan, .. } = pass;
     let is_idle = plan.steps.is_empty() && plan.adopted() == 0 && project.recalled.is_none();
     let is_tidy = !observed.has_older_record && !observed.tools.iter().any(|tool| tool.abandoned);
-    if !is_idle || !is_tidy {
+    // Of what is destroyed nothing is left, and so nothing is remembered.
+    let nothing_stays = plan.held.is_empty() && plan.changes.left_out.is_empty();
+    let is_to_forget = desired.resources.is_empty() && nothing_stays && plan.recorded.is_some();
+    if !is_idle || !is_tidy || is_to_forget {
         return Ok(false);
     }
     let after = plan::record_after(desired, plan, &Applied::default(), &project.keyring);

@@ -246,14 +246,19 @@ pub struct Namespaces {
 }
 
 impl Container {
+    /// What stands behind the name of a successor until it has its own.
+    pub const NEXT: &str = ".next";
+    /// What stands behind the name of one that waits until its own name is free.
+    pub const ASIDE: &str = ".aside";
+
     /// Returns the name under which one that is to take its place is made.
     pub fn next_name(&self) -> String {
-        format!("{}.next", self.name)
+        format!("{}{}", self.name, Self::NEXT)
     }
 
     /// Returns the name under which one that has another's name waits until its own is free.
     pub fn aside_name(&self) -> String {
-        format!("{}.aside", self.name)
+        format!("{}{}", self.name, Self::ASIDE)
     }
 
     /// Returns everything about the container that is compared with the engine.

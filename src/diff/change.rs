@@ -134,6 +134,8 @@ pub struct Leftover {
     pub id: String,
     /// Its name.
     pub name: String,
+    /// Who left it there: nself itself, in an apply that was cut off, counts as the person behind the file.
+    pub mover: Mover,
 }
 
 /// Something to know.
@@ -276,7 +278,7 @@ impl Change {
             Action::Conflict => true,
             Action::Create | Action::Change(_) | Action::Remove | Action::Settle => {
                 self.mover.is_some_and(drifted)
-                    || !self.leftovers.is_empty()
+                    || self.leftovers.iter().any(|left| drifted(left.mover))
                     || self.fields.iter().any(|field| drifted(field.mover))
             }
         }

@@ -75,8 +75,7 @@ pub(super) fn compare(look: &Look<'_>, id: &ResourceId, wanted: &Container, chan
         changes.unchanged.insert(id.clone());
         return;
     };
-    change.leftovers =
-        rest.iter().map(|seen| Leftover { id: seen.id.clone(), name: seen.name.clone() }).collect();
+    change.leftovers = leftovers(&wanted.name, keeper, rest);
     changes.push(change.about(&keeper.id, &keeper.name));
 }
 
@@ -106,12 +105,27 @@ pub(super) fn orphans(look: &Look<'_>, changes: &mut Changes) {
         let mut change = Change::new(&id, Action::Remove, look.why_unwanted())
             .moved_by(mover)
             .about(&seen[0].id, &seen[0].name);
-        change.leftovers = seen[1..]
-            .iter()
-            .map(|seen| Leftover { id: seen.id.clone(), name: seen.name.clone() })
-            .collect();
+        if let ResourceId::Container(name) = &id {
+            change.leftovers = leftovers(name, seen[0], &seen[1..]);
+        }
         changes.push(change);
     }
+}
+
+/// Returns what is beside the container that counts. What has a name that only an apply gives, and what such a
+/// one was about to take the place of, was left by an apply that was cut off.
+fn leftovers(wanted: &str, keeper: &SeenContainer, rest: &[&SeenContainer]) -> Vec<Leftover> {
+    let in_passing = |seen: &SeenContainer| {
+        let suffix = seen.name.strip_prefix(wanted);
+        matches!(suffix, Some(Container::NEXT | Container::ASIDE))
+    };
+    let left = |seen: &&SeenContainer| {
+        let is_before = in_passing(keeper) && seen.name == wanted;
+        let by_us = in_passing(seen) || is_before;
+        let mover = if by_us { Mover::You } else { Mover::Drift };
+        Leftover { id: seen.id.clone(), name: seen.name.clone(), mover }
+    };
+    rest.iter().map(left).collect()
 }
 
 /// Returns the live containers that claim to be this one, the one that counts first: it is as wanted,

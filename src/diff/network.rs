@@ -85,5 +85,7 @@ pub(super) fn orphans(look: &Look<'_>, changes: &mut Changes) {
 }
 
 fn leftovers(seen: &[&SeenNetwork]) -> Vec<Leftover> {
-    seen.iter().map(|seen| Leftover { id: seen.id.clone(), name: seen.name.clone() }).collect()
+    seen.iter()
+        .map(|seen| Leftover { id: seen.id.clone(), name: seen.name.clone(), mover: Mover::Drift })
+        .collect()
 }

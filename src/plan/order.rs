@@ -19,6 +19,11 @@ impl Planner<'_> {
         let handovers = self.port_handovers();
         let mut early: BTreeSet<usize> = handovers.values().flatten().copied().collect();
         early.extend(self.removals_from_emptied_volumes());
+        // What is paused is let go on before it stops, and that early too.
+        let before = early.iter().flat_map(|number| &self.drafts.all[*number].after);
+        let unpauses = |number: &&usize| matches!(self.drafts.all[**number].op, Op::Unpause(_));
+        let resumed: Vec<usize> = before.filter(unpauses).copied().collect();
+        early.extend(resumed);
         self.wait_for_dependencies(&early);
         // First what has to be, then what is better so: preparations may wait for a volume to go.
         self.wait_for_removals();
@@ -60,7 +65,7 @@ impl Planner<'_> {
                 for number in own {
                     let waits = match self.drafts.all[number].role {
                         Role::Make | Role::Prepare => material,
-                        Role::Disturb if early.contains(&number) => {
+                        Role::Disturb | Role::Act if early.contains(&number) => {
                             material && !matches!(dependency, ResourceId::Volume(_))
                         }
                         Role::Disturb | Role::Act => true,

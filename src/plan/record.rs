@@ -159,6 +159,13 @@ pub fn record_after(desired: &Desired, plan: &Plan, done: &Done, keyring: &Keyri
             record.resources.insert(id.clone());
         }
     }
+    // What a person asked to have restarted was not compared.
+    let is_restarted = |id: &ResourceId| {
+        let change = plan.changes.get(id);
+        change.is_some_and(|change| {
+            change.action == Action::Change(Effect::Restart) && change.fields.is_empty()
+        })
+    };
     for (id, resource) in &desired.resources {
         // What was not compared, or not put right, is as it was.
         let is_adopted = plan.adopts(id) && !failed.contains(id);
@@ -166,6 +173,7 @@ pub fn record_after(desired: &Desired, plan: &Plan, done: &Done, keyring: &Keyri
             || is_adopted
             || ((touched.contains(id) || finds_its_files(id, resource, plan))
                 && !failed.contains(id)
+                && !is_restarted(id)
                 && !is_stopped(plan, id));
         if !is_as_wanted {
             continue;

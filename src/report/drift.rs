@@ -107,7 +107,7 @@ pub(super) fn moves(plan: &Plan, change: &Change, style: Style) -> Vec<Move> {
         let remark = field::crash_loop(plan, &change.id, field, style).or(unknown);
         moves.push(Move { path: field::name(&field.path), what, remark });
     }
-    for leftover in &change.leftovers {
+    for leftover in change.leftovers.iter().filter(|one| one.mover != Mover::You) {
         let what = format!("{} is beside it", clean(&leftover.name));
         moves.push(Move { path: String::new(), what, remark: None });
     }

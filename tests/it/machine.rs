@@ -87,8 +87,8 @@ prop_state_machine! {
 
 /// What stories are drawn from.
 const SEED: u64 = 1;
-/// How many stories every run of the tests hears.
-const STORIES: u32 = 1_500;
+/// How many stories every run of the tests hears, in some fifteen seconds.
+const STORIES: u32 = 350;
 /// How many events long the one is that the real engine hears.
 const EVENTS: usize = 30;
 

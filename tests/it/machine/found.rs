@@ -69,3 +69,49 @@ fn a_job_that_is_done_was_ended_by_nobody() {
     let is_a_service = Transition::Edit(Edit::Job(Name::Web, false));
     tell(service(true), vec![pass(Aim::Apply), is_a_service, Transition::Plan]);
 }
+
+#[test]
+fn of_what_is_destroyed_nothing_is_remembered() {
+    tell(service(false), vec![pass(Aim::Restart(BTreeSet::new())), pass(Aim::Destroy)]);
+}
+
+#[test]
+fn a_job_that_is_adopted_while_it_runs_is_waited_for() {
+    let start = Transition::Act(Act::Start(Name::Web));
+    let unlabel = Transition::Act(Act::Unlabel(Name::Web));
+    let adopt = Transition::Pass(Way { aim: Aim::Apply, release: true, fate: Fate::Lives });
+    tell(service(true), vec![pass(Aim::Apply), start, unlabel, adopt]);
+}
+
+#[test]
+fn of_two_tags_of_one_image_either_will_do() {
+    let tag = Transition::Act(Act::MoveTag(Tag::One, 1));
+    let two = Transition::Edit(Edit::Tag(Name::Web, Tag::Two));
+    tell(service(false), vec![tag, pass(Aim::Apply), two]);
+}
+
+#[test]
+fn a_restart_puts_nothing_else_right() {
+    let memory = Transition::Edit(Edit::Memory(Name::Web, Some(0)));
+    let restart = pass(Aim::Restart(BTreeSet::new()));
+    tell(service(false), vec![pass(Aim::Apply), memory, restart, Transition::Plan]);
+}
+
+#[test]
+fn what_is_paused_hands_over_its_port() {
+    let api = Service { needs: BTreeSet::from([Name::Web]), ..service(false) };
+    let web = Service { port: Some(1), needs: BTreeSet::from([Name::Api]), ..service(false) };
+    let file = File(BTreeMap::from([(Name::Api, api), (Name::Web, web)]));
+    let pause = Transition::Act(Act::Pause(Name::Web));
+    let port = Transition::Edit(Edit::Port(Name::Api, Some(1)));
+    let events = vec![pass(Aim::Apply), pause, port];
+    Machine::<OnSim>::test_sequential(Config::default(), State { file, down: false }, events, None);
+}
+
+#[test]
+fn stopping_takes_nobody_elses_place() {
+    let stranger = Transition::Act(Act::Stranger(Stranger::AtName(Name::Web)));
+    let aim = Aim::Stop(BTreeSet::new());
+    let stop = Transition::Pass(Way { aim, release: true, fate: Fate::Lives });
+    tell(service(false), vec![stranger, stop]);
+}

@@ -180,7 +180,13 @@ impl Ground for OnSim {
     }
 
     fn everything_named(&self) -> Pictures {
-        let mut all = picture(&self.sim.world());
+        let mut world = self.sim.world().clone();
+        for container in world.containers.values_mut() {
+            // Of two tags of one image, it does not matter by which one it was made.
+            let content = container.seen.image_id.clone();
+            container.seen.fields.insert(Field::Image.path(), content);
+        }
+        let mut all = picture(&world);
         let look = self.look();
         for seen in look.containers.iter().filter(|seen| seen.whose == Whose::Theirs) {
             if seen.resource.is_none() {

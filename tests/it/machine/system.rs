@@ -99,11 +99,15 @@ impl<G: Ground> System<G> {
         self.act(&Act::StrangersGo);
         // What was held by another one's name is only seen once that is out of the way.
         let way = Way { aim: Aim::Apply, release: true, fate: Fate::Lives };
+        let mut plan = self.plan();
         for _ in 0..3 {
             self.pass(&way);
             self.check();
+            plan = self.plan();
+            if plan.is_empty() {
+                break;
+            }
         }
-        let plan = self.plan();
         if !plan.is_empty() {
             // What is stopped goes on using what the file does not name, and says so.
             let is_used = |(id, why): (&ResourceId, &String)| {
@@ -562,6 +566,13 @@ impl<G: Ground> System<G> {
     /// Returns everything of somebody else with all that can be seen of it.
     fn strangers(&self) -> BTreeMap<String, String> {
         let look = self.ground.look();
+        let mut whose = look.containers.iter().map(|seen| seen.whose);
+        let mut networks = look.networks.iter().map(|(_, _, whose)| *whose);
+        let mut volumes = look.volumes.values().map(|kept| kept.whose);
+        let is_theirs = |whose: Whose| whose == Whose::Theirs;
+        if !(whose.any(is_theirs) || networks.any(is_theirs) || volumes.any(is_theirs)) {
+            return BTreeMap::new();
+        }
         let theirs = |id: &str| {
             let containers = look.containers.iter().map(|seen| (&seen.id, seen.whose, &seen.name));
             let networks = look.networks.iter().map(|(name, id, whose)| (id, *whose, name));

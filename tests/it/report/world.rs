@@ -115,7 +115,11 @@ pub(crate) fn busy() -> Plan {
     changes.push(redis());
     let mut web =
         Change::new(&id("container/shop-web"), Action::Settle, "another one is beside it");
-    web.leftovers.push(Leftover { id: "77aa".into(), name: "shop-web.next".into() });
+    web.leftovers.push(Leftover {
+        id: "77aa".into(),
+        name: "shop-web.next".into(),
+        mover: Mover::Drift,
+    });
     changes.push(web);
     let later = "seen when postgres runs";
     changes.push(Change::new(&id("postgres/shop/extension/vector"), Action::Deferred, later));
