@@ -10,8 +10,11 @@ pub mod plan;
 pub mod spec;
 mod text;
 
+/// What has to hold of an input.
+pub type Check = fn(&[u8]);
+
 /// The checks by the names of their targets.
-pub const CHECKS: [(&str, fn(&[u8])); 5] = [
+pub const CHECKS: [(&str, Check); 5] = [
     ("spec", spec::check),
     ("label", label::check),
     ("plan", plan::check),

@@ -15,7 +15,7 @@ mod fuzz;
 use fuzz::CHECKS;
 
 /// What takes longer goes on for ever: every file takes some milliseconds.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 /// What threads of the runtime have.
 const STACK: usize = 2 << 20;
 
