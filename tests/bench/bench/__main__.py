@@ -37,21 +37,25 @@ def main() -> int:
     run.know("compose", given.no_compose or _version(Compose(given.compose, Path())))
     run.know("terraform", given.no_terraform or _version(Terraform(given.terraform, Path())))
     lines: list[Line] = []
+    titles = {number: title for row in every for number, title in row.titles.items()}
     details: dict[int, str] = {}
     broken = False
-    for row in every:
+    # In the order in which they are asked for.
+    asked = {number: place for place, number in enumerate(given.rows)}
+    for row in sorted(every, key=lambda row: min(asked.get(number, number) for number in row.titles)):
         if not wanted.isdisjoint(row.titles):
             own, failed = _measure(row, given, wanted)
             lines += own
             broken |= failed
             if row.details and not failed:
                 details[max(row.titles)] = row.details(given.root)
-    titles = {number: title for row in every for number, title in row.titles.items()}
-    run.finish(time.monotonic() - begin, titles, details)
+            # What is known so far is kept, whatever becomes of the rest.
+            run.finish(time.monotonic() - begin, titles, details)
+            run.keep(lines, run.text(lines), publish=False)
     text = run.text(lines)
     print(f"\n{text}", flush=True)
     # A row that came to an early end says so in its place.
-    whole = not (given.trial or given.rows or given.repetitions < TURNS)
+    whole = wanted == frozenset(titles) and not given.trial and given.repetitions >= TURNS
     run.keep(lines, text, publish=whole)
     return 1 if broken else 0
 

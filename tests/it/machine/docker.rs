@@ -285,9 +285,8 @@ impl OnDocker {
             },
             started: text(&state["StartedAt"]),
             image: text(&one["Image"]),
-            level: env
-                .filter_map(|one| one.as_str()?.strip_prefix("LEVEL=").map(str::to_owned))
-                .next(),
+            level: env.find_map(|one| one.as_str()?.strip_prefix("LEVEL=").map(str::to_owned)),
+
             memory: host["Memory"].as_u64().filter(|memory| *memory > 0),
             restart: text(&host["RestartPolicy"]["Name"]).replace("no", ""),
             networks: networks.map(|(name, one)| (name.clone(), aliases(one))).collect(),

@@ -356,7 +356,7 @@ impl<G: Ground> System<G> {
         let passes = ended.iter().flatten().flatten().flat_map(|report| &report.passes);
         untouched(agreed.iter().chain(passes.map(|(plan, _)| plan)), &before, &look);
         let refused = ended.iter().filter(|one| one.is_err()).count();
-        assert!(refused == 0 || (refused == 1 && !waits), "{:?}", refused);
+        assert!(refused == 0 || (refused == 1 && !waits), "{refused:?}");
         for one in ended {
             match one {
                 Ok(report) => {
@@ -547,7 +547,7 @@ impl<G: Ground> System<G> {
         let mut after = in_file(was);
         match &way.aim {
             Aim::Stop(names) if names.is_empty() => {
-                after = in_file(&self.file.names().into_iter().collect())
+                after = in_file(&self.file.names().into_iter().collect());
             }
             Aim::Stop(names) => after.extend(in_file(names)),
             Aim::Start(names) if names.is_empty() => after.clear(),

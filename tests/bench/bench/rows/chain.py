@@ -22,28 +22,27 @@ TITLE = "chain of Redis servers, each of which waits until the one before it is 
 REDIS = ("redis-server", "--protected-mode", "no", "--appendonly", "yes")
 # Seconds between two health checks.
 INTERVAL = 5
-# Chains that come up at the same time: whoever waits for the engine's health check does nothing nearly all the time.
-LANES = 3
+# Chains that come up at the same time, by their length: whoever waits for the engine's health check does nothing nearly
+# all the time.
+LANES = {2: 1, 4: 3, 10: 5}
 # Seconds a level may take over the service's own start.
 BUDGET = 0.3
 FLOOR = "own start"
-# Terraform takes part in short chains only, and in one round of them.
-FEW = 4
 
 
 def run(bench: Bench) -> Iterator[Line]:
-    lanes = 1 if bench.trial else LANES
     for count in [2] if bench.trial else [4, 10]:
-        chains = [chain(f"chain{count}{lane}", count, 1 if bench.trial else INTERVAL) for lane in "abc"[:lanes]]
-        tools = [tool for tool in bench.tools() if tool is not bench.terraform or count <= FEW]
+        lanes = LANES[count]
+        chains = [chain(f"chain{count}{lane}", count, 1 if bench.trial else INTERVAL) for lane in "abcde"[:lanes]]
+        tools = [tool for tool in bench.tools() if tool is not bench.terraform]
         turns: dict[str, Callable[[], list[float]]] = {
             tool.name: lambda tool=tool: abreast(  # type: ignore[misc]
                 chains, lambda one, tool=tool: cold_up(bench, tool, one))  # type: ignore[misc]
             for tool in tools}
         turns[FLOOR] = lambda: abreast(chains, lambda one: own_start(bench.engine, one))
-        rounds = interleaved(-(-bench.repetitions // lanes), turns, {"terraform": 1})
+        rounds = interleaved(-(-bench.repetitions // lanes), turns)
         absent = {name: Figure(words=why) for name, why in bench.missing.items()}
-        if bench.terraform and bench.terraform not in tools:
+        if bench.terraform:
             absent["terraform"] = Figure(words="left out: it waits for the same ticks")
         yield from lines(count, lanes, rounds, absent)
 

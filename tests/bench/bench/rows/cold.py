@@ -36,7 +36,9 @@ class _Cold:
         self.bench = bench
         self.project = project
         self.turn = itertools.count(1)
-        self.floor = Floor(bench.engine, (4,) if bench.trial else WORKERS)
+        # With many services a turn is long, and what is best shows with few tries.
+        tries = (4,) if bench.trial else WORKERS if len(project.services) <= FEW else WORKERS[1:4]
+        self.floor = Floor(bench.engine, tries)
 
     def lines(self) -> Iterator[Line]:
         bench, count = self.bench, len(self.project.services)
@@ -51,7 +53,7 @@ class _Cold:
             tool.name: lambda tool=tool: self.up(tool) for tool in able}  # type: ignore[misc]
         turns["floor"] = lambda: self.up_floor(recipe, workers)
         bench.say(f"{count} services; taking turns")
-        runs = interleaved(bench.repetitions, turns, within=200 if count <= FEW else 360)
+        runs = interleaved(bench.repetitions, turns, {"terraform": 3}, within=120 if count <= FEW else 240)
         times = {name: Figure(seconds(of)) for name, of in runs.items()} | figures
         line = Line(NUMBER, f"cold up, {count} services", Unit.SECONDS, times)
         over_floor, over_compose = line.ratio("floor"), line.ratio("compose")
