@@ -266,7 +266,7 @@ impl OnDocker {
         let adopted = adopted.find(|(_, adopted)| **adopted == id).map(|(id, _)| id.clone());
         let claimed = labels[label::RESOURCE].as_str().filter(|_| whose == Whose::Ours);
         let claimed = claimed.and_then(|text| text.parse::<ResourceId>().ok());
-        let env = one["Config"]["Env"].as_array().into_iter().flatten();
+        let mut env = one["Config"]["Env"].as_array().into_iter().flatten();
         let mounts = one["Mounts"].as_array().into_iter().flatten();
         let networks = one["NetworkSettings"]["Networks"].as_object().into_iter().flatten();
         let aliases = |network: &Value| {
