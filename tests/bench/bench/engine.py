@@ -27,6 +27,10 @@ class Engine:
         self.path = Path(os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock").removeprefix("unix://"))
         self.local = threading.local()
 
+    def __reduce__(self) -> tuple[type[Engine], tuple[()]]:
+        """A copy for another process has connections of its own."""
+        return Engine, ()
+
     def ask(self, method: str, path: str, body: object = None) -> tuple[int, bytes]:
         """Sends one request and returns the status and the body of the answer. Bytes are sent as an archive."""
         if isinstance(body, bytes):

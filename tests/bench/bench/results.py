@@ -11,9 +11,14 @@ import re
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from .engine import Engine
-from .table import Line, notes, row_table, summary
+from .measure import Samples
+from .table import Budget, Figure, Line, Unit, notes, row_table, summary
+
+# Where the rows are kept, below the root.
+ROWS = "target/bench/rows"
 
 # What README quotes stands between these, here and there.
 BEGIN, END = "<!-- benchmark: tests/bench/run writes this -->", "<!-- benchmark ends -->"
@@ -27,6 +32,8 @@ class Run:
         self.begun = datetime.datetime.now(datetime.timezone.utc)
         self.titles: dict[int, str] = {}
         self.details: dict[int, str] = {}
+        # When, of what and by which command a row was measured that is of an earlier run; by its number.
+        self.origins: dict[int, str] = {}
         self.took = 0.0
         self.facts = _facts(engine, root, command)
 
@@ -48,12 +55,37 @@ class Run:
                  "\n".join(f"- {name}: {value}" for name, value in facts.items() if value)]
         for number in sorted({line.row for line in lines}):
             own = [line for line in lines if line.row == number]
-            parts += [f"## {number}. {self.titles.get(number, '')}", row_table(own)]
+            parts += [f"## {number}. {self.titles.get(number, '')}", *filter(None, [self.origins.get(number)]),
+                      row_table(own)]
             if told := notes(own):
                 parts.append("\n".join(f"- {note}" for note in told))
             if number in self.details:
                 parts.append(self.details[number])
         return "\n\n".join(parts) + "\n"
+
+    def keep_row(self, lines: Sequence[Line]) -> None:
+        """Keeps what one row came to below target/, for a table that is put together of several runs."""
+        now = datetime.datetime.now(datetime.timezone.utc)
+        origin = (f"Measured {now:%Y-%m-%d %H:%M} UTC, commit {self.facts['commit']}, {self.facts['command']}, "
+                  f"load before {self.facts['load before']}.")
+        for number in {line.row for line in lines}:
+            own = {"origin": origin, "details": self.details.get(number, ""),
+                   "lines": [_raw(line) for line in lines if line.row == number]}
+            place = self.root / ROWS / f"{number}.json"
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(json.dumps(own, indent=1) + "\n")
+
+    def recall(self) -> list[Line]:
+        """Returns the rows as they were last measured, each of whatever run."""
+        lines = []
+        for place in (self.root / ROWS).glob("*.json"):
+            kept = json.loads(place.read_text())
+            number = int(place.stem)
+            self.origins[number] = kept["origin"]
+            if kept["details"]:
+                self.details[number] = kept["details"]
+            lines += [_line(raw) for raw in kept["lines"]]
+        return sorted(lines, key=lambda line: line.row)
 
     def keep(self, lines: Sequence[Line], text: str, publish: bool) -> None:
         """Keeps the samples below target/, and publishes the text where the whole table was measured."""
@@ -111,11 +143,23 @@ def _commit(root: Path) -> str:
     return git("rev-parse", "--short=12", "HEAD") + changed
 
 
+def _line(raw: dict[str, Any]) -> Line:
+    """Reads what `_raw` wrote."""
+    def figure(one: dict[str, Any]) -> Figure:
+        samples = None if one["samples"] is None else Samples(one["samples"], one["failure"])
+        return Figure(samples, one["words"])
+
+    budget = Budget(**raw["budget"]) if raw["budget"] else None
+    return Line(raw["row"], raw["what"], Unit(raw["unit"]), {name: figure(one) for name, one in raw["figures"].items()},
+                budget, raw["notes"], headline=raw["headline"])
+
+
 def _raw(line: Line) -> dict[str, object]:
     return {
         "row": line.row, "what": line.what, "unit": line.unit.value,
         "figures": {name: {"samples": figure.samples.values if figure.samples else None,
-                           "words": figure.words or (figure.samples.failure if figure.samples else "")}
+                           "words": figure.words, "failure": figure.samples.failure if figure.samples else ""}
                     for name, figure in line.figures.items()},
         "budget": dataclasses.asdict(line.budget) if line.budget else None, "notes": line.notes,
+        "headline": line.headline,
     }

@@ -137,7 +137,7 @@ def lines(tools: list[str], outcomes: list[Outcome]) -> Iterator[Line]:
 
 
 # Terraform takes many seconds for each kind and is asked about one of so many.
-SAMPLED = 5
+SAMPLED = 10
 
 NOTE = (
     "the kinds are in tests/bench/drift/kinds.toml. Found is what the tool's plan names (of nself: the object and the"
