@@ -53,7 +53,7 @@ class _Cold:
             tool.name: lambda tool=tool: self.up(tool) for tool in able}  # type: ignore[misc]
         turns["floor"] = lambda: self.up_floor(recipe, workers)
         bench.say(f"{count} services; taking turns")
-        runs = interleaved(bench.repetitions, turns, {"terraform": 3}, within=120 if count <= FEW else 240)
+        runs = interleaved(bench.repetitions, turns, {"terraform": 3}, within=60 if count <= FEW else 120)
         times = {name: Figure(seconds(of)) for name, of in runs.items()} | figures
         line = Line(NUMBER, f"cold up, {count} services", Unit.SECONDS, times)
         over_floor, over_compose = line.ratio("floor"), line.ratio("compose")
