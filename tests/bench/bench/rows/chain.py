@@ -59,7 +59,8 @@ def lines(count: int, lanes: int, rounds: dict[str, Turns[list[float]]], absent:
     met = over["nself"].median <= BUDGET
     yield Line(NUMBER, f"chain of {count}: a level, over the service's own start", Unit.SECONDS,
                {name: Figure(of) for name, of in over.items()} | absent,
-               Budget(f"≤ {BUDGET * 1000:.0f} ms", met),
+               Budget(f"≤ {BUDGET * 1000:.0f} ms", met, "" if met or lanes == 1 else
+                      f"{lanes} chains at a time share the processors, and each question is a process in a container"),
                ["own start: a bare client makes and starts one server after the other, each as soon as the one before "
                 "answers PING, and sees that without a process in the container; whoever makes containers ahead of "
                 "their turn can be below it"], headline=True)
