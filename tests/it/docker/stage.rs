@@ -33,6 +33,8 @@ pub(crate) struct Stage {
     pub(crate) ports: [u16; 2],
     /// Every line that was told while applying.
     pub(crate) told: Mutex<Vec<String>>,
+    /// Volumes that go with the stage, and that nothing else tells to be of it.
+    strays: Mutex<Vec<String>>,
     folder: tempfile::TempDir,
     runtime: tokio::runtime::Runtime,
 }
@@ -49,6 +51,7 @@ impl Stage {
             environment: None,
             ports: [(); 2].map(|()| crate::port::free()),
             told: Mutex::default(),
+            strays: Mutex::default(),
             folder: tempfile::tempdir().unwrap(),
             runtime,
         }
@@ -222,6 +225,16 @@ impl Stage {
         docker(&["inspect", "--format", format, name])
     }
 
+    /// Sees to it that the volumes without a name of a container go in the end: nself leaves them where they are,
+    /// for what may be in them.
+    pub(crate) fn own_nameless_volumes(&self, container: &str) {
+        let names = Self::inspect(container, "{{range .Mounts}}{{.Name}} {{end}}");
+        let is_id =
+            |name: &&str| name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let nameless = names.split_whitespace().filter(is_id).map(str::to_owned);
+        self.strays.lock().unwrap().extend(nameless);
+    }
+
     /// Returns what tells a container from another one, and one run of it from another.
     pub(crate) fn life(&self, service: &str) -> String {
         Self::inspect(&self.container(service), "{{.Id}} {{.State.StartedAt}}")
@@ -244,6 +257,9 @@ impl Drop for Stage {
                     let _ = try_docker(&[class, "rm", id]);
                 }
             }
+        }
+        for volume in self.strays.get_mut().unwrap() {
+            let _ = try_docker(&["volume", "rm", volume]);
         }
     }
 }

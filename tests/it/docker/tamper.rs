@@ -186,7 +186,10 @@ const CASES: &[Case] = &[
     },
     Case {
         what: "recreated with a volume without a name",
-        tamper: |stage, web| by_hand(stage, web, &["--volume", "/var/lib/extra"]),
+        tamper: |stage, web| {
+            by_hand(stage, web, &["--volume", "/var/lib/extra"]);
+            stage.own_nameless_volumes(web);
+        },
         names: "mounts./var/lib/extra",
         repair: Repair::Replaced,
     },
