@@ -30,13 +30,16 @@
 //! | [`doctor`] | what is wrong or soon will be: rules over facts, and the repairs that can do no harm |
 //! | [`compose`] | a project of Docker Compose in the words of `nself.toml` |
 //! | [`edit`] | live values written into `nself.toml`, comments kept |
+//! | [`sync`] | the loop's decisions: what to bring about, whether now, when to look again, what to tell |
 //! | [`source`] | where files and build folders are read |
+//! | [`notice`] | notifications, and the status of commits |
 //! | [`secret`], [`cert`] | the vault; the local certificate authority |
 //! | [`history`] | what was done, by whom, from what, in a file that shows when it was changed |
 //! | [`engine`] | look, and do one thing: `docker`, `sim` (in memory), `faulty`, read-only |
 //! | [`apply`] | walks a plan, decides nothing |
 //! | [`controller`] | puts the rooms together to a pass |
 //! | [`report`] | changes, plans and events as text and JSON |
+//! | [`web`] | webhooks in; pages, data and metrics out |
 //! | [`cli`] | the command line: the only room that prints |
 //!
 //! To follow a parameter, search for its name: it appears once an arrow of the pass. `memory`, say, is
@@ -101,7 +104,9 @@ pub mod plan;
 pub mod doctor;
 pub mod compose;
 pub mod edit;
+pub mod sync;
 pub mod source;
+pub mod notice;
 pub mod secret;
 pub mod cert;
 pub mod history;
@@ -109,4 +114,5 @@ pub mod engine;
 pub mod apply;
 pub mod controller;
 pub mod report;
+pub mod web;
 pub mod cli;

@@ -14,6 +14,7 @@ mod recover;
 mod remember;
 mod rotation;
 mod settled;
+pub mod watch;
 
 pub use back::{Returned, earlier};
 pub use error::Error;

@@ -19,7 +19,9 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("doctor", &["model", "desired", "observed", "diff", "plan"]),
     ("compose", &["model", "catalog", "spec"]),
     ("edit", &["model", "catalog", "spec", "desired", "observed", "diff", "compose"]),
-    ("source", &["model"]),
+    ("sync", &["model"]),
+    ("source", &["model", "sync"]),
+    ("notice", &["model", "sync"]),
     ("secret", &["model", "desired"]),
     ("cert", &["model", "secret"]),
     ("history", &["model"]),
@@ -28,8 +30,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "controller",
         &[
-            "model", "catalog", "spec", "desired", "observed", "diff", "plan", "doctor", "source",
-            "secret", "cert", "history", "engine", "apply",
+            "model", "catalog", "spec", "desired", "observed", "diff", "plan", "doctor", "sync",
+            "source", "notice", "secret", "cert", "history", "engine", "apply",
         ],
     ),
     (
@@ -43,11 +45,13 @@ const ROOMS: &[(&str, &[&str])] = &[
             "diff",
             "plan",
             "doctor",
+            "sync",
             "history",
             "engine",
             "controller",
         ],
     ),
+    ("web", &["model", "sync", "history", "controller", "report"]),
     (
         "cli",
         &[
@@ -59,9 +63,11 @@ const ROOMS: &[(&str, &[&str])] = &[
             "diff",
             "plan",
             "doctor",
+            "sync",
             "compose",
             "edit",
             "source",
+            "notice",
             "secret",
             "cert",
             "history",
@@ -69,6 +75,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "apply",
             "controller",
             "report",
+            "web",
         ],
     ),
 ];
@@ -76,7 +83,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 /// Rooms that take values and return values.
 const PURE: &[&str] = &[
     "model", "catalog", "spec", "desired", "observed", "diff", "plan", "doctor", "compose", "edit",
-    "report",
+    "sync", "report",
 ];
 
 /// A library → the only places that may name it.
@@ -91,6 +98,11 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("rusqlite", &["history"]),
     ("age", &["secret"]),
     ("indicatif", &["cli"]),
+    ("axum", &["web"]),
+    ("prometheus_client", &["web"]),
+    ("croner", &["sync"]),
+    ("notify", &["source"]),
+    ("lettre", &["notice"]),
 ];
 
 /// Who may turn a secret into bytes.

@@ -1,0 +1,5 @@
+//! The pass in a loop.
+
+mod handle;
+
+pub use handle::{Closed, Handle, Request};

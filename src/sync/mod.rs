@@ -1,0 +1,26 @@
+//! The decisions of the loop around the pass: what to bring about, whether to touch anything now, when to look
+//! again, and what to tell whom.
+//!
+//! The loop itself is in `controller`; it fetches, passes, and writes down what these functions say. Nothing here
+//! knows a clock, a repository or an engine: times and what was seen come in as values.
+//!
+//! The vocabulary: a *revision* is a commit of the source. It is *applied* once a pass over it ended well. It is
+//! *quarantined* when it failed and was undone: it is not tried again until the head moves, or a person says so.
+
+mod backoff;
+mod cause;
+mod decide;
+mod ledger;
+mod mode;
+mod notice;
+mod revision;
+mod status;
+
+pub use backoff::Backoff;
+pub use cause::{Cause, Pending};
+pub use decide::{Aim, Leave, aim, leave};
+pub use ledger::{Approval, FORM, Ledger, Newer, Pause, Quarantine, Trial};
+pub use mode::Mode;
+pub use notice::{CommitState, Notice, Subject, commit_state, notices};
+pub use revision::{CommitId, InvalidCommit, Revision};
+pub use status::{Difference, Held, LastPass, Phase, Result, ServiceState, Status, Sync};
