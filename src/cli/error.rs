@@ -190,7 +190,8 @@ impl From<controller::Error> for Error {
                         Some("use the nself that wrote it, or a later one".to_owned())
                     }
                     history::Error::Database { path, .. }
-                    | history::Error::Damaged { path, .. } => Some(format!(
+                    | history::Error::Damaged { path, .. }
+                    | history::Error::Ledger { path, .. } => Some(format!(
                         "move it away, and the next apply begins another: mv {0} {0}.damaged",
                         path.display()
                     )),

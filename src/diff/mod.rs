@@ -6,6 +6,7 @@
 mod between;
 mod change;
 mod compare;
+mod condition;
 mod container;
 mod effect;
 mod files;
@@ -20,6 +21,7 @@ pub use between::{Difference, How, between};
 pub use change::{
     Action, Change, Changes, FieldChange, LeftOut, Leftover, Mover, Note, Shown, Subject,
 };
+pub use condition::Condition;
 pub use container::job_digest;
 pub use effect::{Effect, effect, is_updated};
 pub use form::{outgrown, settle};

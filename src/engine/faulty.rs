@@ -5,7 +5,11 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use super::{Attempt, Cause, Engine, Error, Held, Holder, Lock, Observe, Refusal};
+use futures_util::stream::BoxStream;
+
+use super::{
+    Attempt, Cause, Engine, Error, Happening, Held, Holder, Listen, Lock, Observe, Refusal,
+};
 use crate::{
     model::Keyring,
     observed::{Observed, Request},
@@ -97,5 +101,11 @@ impl<E: Lock> Lock for Faulty<E> {
 
     async fn given_back(&self, prefix: &str) {
         self.engine.given_back(prefix).await;
+    }
+}
+
+impl<E: Listen> Listen for Faulty<E> {
+    fn listen(&self, prefix: &str) -> BoxStream<'static, Result<Happening, Error>> {
+        self.engine.listen(prefix)
     }
 }

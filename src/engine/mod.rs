@@ -7,11 +7,13 @@ mod console;
 pub mod docker;
 mod error;
 pub mod faulty;
+mod listen;
 mod lock;
 pub mod sim;
 
 pub use console::{Console, LogLine, LogSelection, Session, Usage};
 pub use error::{Cause, Error, Evidence, Refusal};
+pub use listen::{Happening, Listen};
 pub use lock::{Attempt, Held, Holder, Life, Lock};
 
 use std::{collections::BTreeMap, future::Future};

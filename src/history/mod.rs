@@ -9,6 +9,7 @@
 mod database;
 mod entry;
 mod choose;
+mod ledger;
 
 pub use choose::{last_good, of_generation, to_return_to};
 pub use database::{Broken, History, Run, Verified};
@@ -16,6 +17,7 @@ pub use entry::{
     Begun, ChangeEntry, Command, Configuration, Ended, FieldEntry, Found, Ran, Return, StepEntry,
     Text,
 };
+pub use ledger::{read_ledger, write_ledger};
 
 use std::path::PathBuf;
 
@@ -51,6 +53,14 @@ pub enum Error {
         found: u32,
         /// The newest form known here.
         known: u32,
+    },
+    /// What the loop remembered is not what nself wrote.
+    #[error("cannot use what the loop remembered in {path}: {cause}", path = path.display())]
+    Ledger {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: String,
     },
     /// An entry is not what nself wrote.
     #[error("entry {entry} of the history {path} cannot be read", path = path.display())]

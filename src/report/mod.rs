@@ -47,7 +47,7 @@ pub use plan::plan;
 pub use progress::{back, brief, line, step};
 pub use removal::{Removal, removal, removal_json};
 pub use stale::moved;
-pub use status::{Condition, ServiceStatus, Status, status};
+pub use status::{ServiceStatus, Status, status};
 pub use style::Style;
 pub use urls::urls;
 pub use verdict::{Summary, Verdict};

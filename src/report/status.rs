@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    desired::{Class, Container, Desired, Phase},
+    desired::{Container, Desired},
+    diff::Condition,
     model::ServiceName,
-    observed::{Health, Observed, SeenContainer, State},
+    observed::{Observed, SeenContainer, State},
     plan::Plan,
 };
 
@@ -43,27 +44,6 @@ pub struct ServiceStatus {
     pub memory_limit: Option<u64>,
     /// The first address it is reachable at.
     pub url: Option<String>,
-}
-
-/// What a service is doing, from best to worst.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Condition {
-    /// A job that ended well.
-    Done,
-    /// Running, and its health check says good.
-    Healthy,
-    /// Running; nothing else is known.
-    Running,
-    /// Stopped by `nself stop`.
-    Suspended,
-    /// Running, and not ready yet.
-    Starting,
-    /// Running, and its health check says bad.
-    Unhealthy,
-    /// Something else, in the engine's words.
-    Other(String),
-    /// Not there.
-    Missing,
 }
 
 impl Status {
@@ -130,46 +110,12 @@ fn running_for(seen: &SeenContainer, now: u64) -> Option<u64> {
     now.checked_sub(started)
 }
 
-impl Condition {
-    fn of(wanted: &Container, seen: Option<&SeenContainer>) -> Self {
-        let Some(seen) = seen else {
-            return Self::Missing;
-        };
-        match (seen.state, wanted.phase, wanted.class) {
-            (State::Exited { .. } | State::Created, Phase::Suspended, _) => Self::Suspended,
-            (State::Exited { code: 0, .. }, _, Class::Job) => Self::Done,
-            (State::Running, ..) => match seen.health {
-                None => Self::Running,
-                Some(Health::Healthy) => Self::Healthy,
-                Some(Health::Starting) => Self::Starting,
-                Some(Health::Unhealthy) => Self::Unhealthy,
-            },
-            (state, ..) => Self::Other(state.to_string()),
-        }
-    }
-
-    fn tone(&self) -> Tone {
-        match self {
-            Self::Done | Self::Healthy | Self::Running => Tone::Good,
-            Self::Suspended => Tone::Dim,
-            Self::Starting => Tone::Change,
-            Self::Unhealthy | Self::Other(_) | Self::Missing => Tone::Bad,
-        }
-    }
-}
-
-impl std::fmt::Display for Condition {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Done => "done",
-            Self::Healthy => "healthy",
-            Self::Running => "running",
-            Self::Suspended => "stopped (you)",
-            Self::Starting => "starting",
-            Self::Unhealthy => "unhealthy",
-            Self::Other(state) => state,
-            Self::Missing => "missing",
-        })
+fn tone(condition: &Condition) -> Tone {
+    match condition {
+        Condition::Done | Condition::Healthy | Condition::Running => Tone::Good,
+        Condition::Suspended => Tone::Dim,
+        Condition::Starting => Tone::Change,
+        Condition::Unhealthy | Condition::Other(_) | Condition::Missing => Tone::Bad,
     }
 }
 
@@ -204,7 +150,7 @@ pub fn status(status: &Status, of: &Plan, style: Style) -> String {
         out += &set(&heading, Some(Tone::Dim));
     }
     for (row, service) in rows.iter().zip(&status.services) {
-        out += &set(row, Some(service.condition.tone()));
+        out += &set(row, Some(tone(&service.condition)));
     }
     for held in &of.held {
         out += &format!("held: {} ({look})\n", held.id);

@@ -77,6 +77,11 @@ impl Pending {
         self.0.is_empty()
     }
 
+    /// Returns whether that is all that was heard of.
+    pub fn is_only(&self, cause: Cause) -> bool {
+        self.0.len() == 1 && self.0.contains_key(&cause)
+    }
+
     /// Returns each cause once, with how often it was heard of.
     pub fn causes(&self) -> impl Iterator<Item = (Cause, u64)> + '_ {
         self.0.iter().map(|(cause, times)| (*cause, *times))

@@ -13,10 +13,10 @@ use std::{
 use jsonschema::Validator;
 use nself::{
     controller::Pass,
-    diff::{Action, Change, FieldChange, Mover, Shown},
+    diff::{Action, Change, Condition, FieldChange, Mover, Shown},
     model::{Diagnostic, ResourceId},
     plan::{Event, Failure, Held, Plan, Release, Verb},
-    report::{self, Condition, ServiceStatus, Status, Style, Verdict},
+    report::{self, ServiceStatus, Status, Style, Verdict},
 };
 use serde_json::Value;
 

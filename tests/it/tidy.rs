@@ -24,7 +24,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("notice", &["model", "sync"]),
     ("secret", &["model", "desired"]),
     ("cert", &["model", "secret"]),
-    ("history", &["model"]),
+    ("history", &["model", "sync"]),
     ("engine", &["model", "catalog", "desired", "observed", "plan", "source"]),
     ("apply", &["model", "desired", "plan", "engine"]),
     (

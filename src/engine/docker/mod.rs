@@ -23,6 +23,7 @@ mod context;
 mod files;
 mod exec;
 mod inner;
+mod listen;
 mod probe;
 mod record;
 mod console;

@@ -62,6 +62,11 @@ pub(super) fn no_engine(address: &str, error: &Api) -> Error {
     Error::Unreachable { address, cause: Cause(words) }
 }
 
+/// Returns why an engine tells nothing any more.
+pub(super) fn gone(address: &str, error: &Api) -> Error {
+    unreached(address, error).unwrap_or_else(|| no_engine(address, error))
+}
+
 /// Returns the HTTP status of a refusal.
 pub(super) fn status(error: &Api) -> Option<u16> {
     match error {

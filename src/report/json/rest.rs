@@ -9,10 +9,11 @@ use super::FORMAT_VERSION;
 use crate::{
     controller::Recovery,
     desired::{Desired, Explained},
+    diff::Condition,
     model::{Diagnostic, Severity},
     plan::Plan,
     report::{
-        Condition, LogLine, Status,
+        LogLine, Status,
         diagnostic::{DiagnosticJson, Sources, twins},
     },
 };
