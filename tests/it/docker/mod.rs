@@ -20,3 +20,4 @@ pub(crate) mod stage;
 mod takeover;
 mod tamper;
 mod trap;
+mod watch;
