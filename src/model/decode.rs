@@ -199,6 +199,15 @@ pub fn field<T: Decode>(
     absent
 }
 
+/// Returns the key that a field of that name stands for: `for`, where Rust has to write `r#for`. For
+/// [`table!`](crate::table).
+pub const fn key(field: &'static str) -> &'static str {
+    match field.split_at_checked(2) {
+        Some((start, rest)) if matches!(start.as_bytes(), b"r#") => rest,
+        Some(_) | None => field,
+    }
+}
+
 /// Declares a table of `nself.toml`: a struct whose fields are its keys and whose doc comments are
 /// the keys' documentation. `Option`, `Vec` and `BTreeMap` fields may be absent; others are required.
 #[macro_export]
@@ -217,13 +226,13 @@ macro_rules! table {
 
         impl $name {
             /// The keys of this table, in the order of their declaration.
-            pub const KEYS: &'static [&'static str] = &[$(stringify!($field)),*];
+            pub const KEYS: &'static [&'static str] = &[$($crate::model::decode::key(stringify!($field))),*];
 
             /// Returns the documentation and shape of each key.
             pub fn keys() -> Vec<$crate::model::decode::Key> {
                 vec![$(
                     $crate::model::decode::Key {
-                        name: stringify!($field),
+                        name: $crate::model::decode::key(stringify!($field)),
                         doc: concat!($($doc),+).trim_ascii(),
                         required: <$type as $crate::model::decode::Decode>::absent().is_none(),
                         shape: <$type as $crate::model::decode::Decode>::shape(),
@@ -241,7 +250,14 @@ macro_rules! table {
                 let _: (&_, Option<&_>, &mut Vec<_>) = (table, owner, &mut *problems);
                 // A table may have no keys.
                 let _ = (&table, &owner, &problems);
-                $( let $field = $crate::model::decode::field(table, owner, stringify!($field), problems); )*
+                $(
+                    let $field = $crate::model::decode::field(
+                        table,
+                        owner,
+                        $crate::model::decode::key(stringify!($field)),
+                        problems,
+                    );
+                )*
                 Some(Self { $( $field: $field?, )* })
             }
         }

@@ -9,9 +9,11 @@ mod digest;
 mod image;
 mod name;
 mod resource;
+mod schedule;
 mod secret;
 mod text;
 mod unit;
+mod watch;
 
 pub use diagnostic::{Diagnostic, Label, Origin, Severity, Span};
 pub use digest::Digest;
@@ -20,6 +22,8 @@ pub use name::{
     Instance, InvalidName, PolicyName, ProjectName, SecretName, ServiceName, VariableName,
 };
 pub use resource::{Inner, InnerKind, ResourceId};
+pub use schedule::{InvalidSchedule, Schedule, Window, Zone};
 pub use secret::{Fingerprint, Keyring, Sensitive};
 pub use text::{Encoding, Part, Text};
 pub use unit::{ByteSize, Cpus, InvalidUnit, Millis, Share};
+pub use watch::WatchMode;

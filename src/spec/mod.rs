@@ -18,6 +18,7 @@ mod settings;
 mod template;
 mod value;
 mod variable;
+mod watch;
 
 pub(crate) use effective::DEFAULT_NETWORK;
 pub use object::{NetworkRule, ObjectName, Place, Places, VolumeRule, VolumeTarget, VolumeTargets};
@@ -36,6 +37,7 @@ pub use template::{InvalidReference, Reference, Template, TemplatePart};
 pub use value::{
     Bind, Capability, Day, Device, EnvName, InsidePath, InvalidText, ProcessLimit, RestartRule,
 };
+pub use watch::{Channel, NotifyRule, Reach, Watch, WindowRule};
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -84,6 +86,8 @@ pub struct Spec {
     pub secrets: BTreeMap<SecretName, SecretRule>,
     /// Whom the file with the secrets is encrypted to.
     pub vault: Vault,
+    /// What `nself watch` does.
+    pub watch: Watch,
     /// What is not compared.
     pub ignore: Vec<IgnoreRule>,
     /// What is never to run, always to be had, and how much may change at once.

@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     Domain, Gateway, IgnoreRule, Images, NetworkRule, ObjectName, Overridden, PolicyRule, Project,
-    SecretRule, Source, Spec, Variable, Vault, VolumeRule, check, overlay, service::Services,
-    variable,
+    SecretRule, Source, Spec, Variable, Vault, VolumeRule, Watch, check, overlay,
+    service::Services, variable,
 };
 use crate::model::{
     Diagnostic, Instance, Origin, ProjectName, SecretName, Severity, VariableName,
@@ -35,7 +35,7 @@ pub struct Parsed {
 }
 
 /// The keys of a file.
-pub(super) const KEYS: [&str; 14] = [
+pub(super) const KEYS: [&str; 15] = [
     "project",
     "services",
     "gateway",
@@ -45,6 +45,7 @@ pub(super) const KEYS: [&str; 14] = [
     "variables",
     "secrets",
     "vault",
+    "watch",
     "ignore",
     "policy",
     "environments",
@@ -97,6 +98,15 @@ fn read(input: &Input, problems: &mut Vec<Diagnostic>) -> Option<Spec> {
             variable::resolve(&mut template.value, &values, project, &mut room, problems);
         }
     }
+    let mut watch: Option<Watch> = optional(&root, "watch", problems);
+    for template in
+        watch.iter_mut().flat_map(|watch| &mut watch.notify).flat_map(|rule| rule.values_mut())
+    {
+        let project = (name.value.as_str(), domain.value.as_str());
+        variable::resolve(&mut template.value, &values, project, &mut room, problems);
+    }
+    // What could not be read may use any secret.
+    let is_whole = services.broken.is_empty() && (watch.is_some() || !root.contains_key("watch"));
     let spec = Spec {
         file: Arc::clone(&input.main.name),
         id: project
@@ -121,12 +131,13 @@ fn read(input: &Input, problems: &mut Vec<Diagnostic>) -> Option<Spec> {
         secrets: optional::<BTreeMap<SecretName, SecretRule>>(&root, "secrets", problems)
             .unwrap_or_default(),
         vault: table(&root, "vault", Vault::decode_keys, problems)?,
+        watch: watch.unwrap_or_default(),
         ignore: optional::<Vec<IgnoreRule>>(&root, "ignore", problems).unwrap_or_default(),
         policies: optional::<Vec<PolicyRule>>(&root, "policy", problems).unwrap_or_default(),
         refuse_over: project.and_then(|project| project.refuse_over),
         overridden,
     };
-    check::check(&spec, &services.broken, problems);
+    check::check(&spec, &services.broken, is_whole, problems);
     Some(spec)
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Gateway, IgnoreRule, Images, NetworkRule, PolicyRule, Project, SecretRule, Settings, Variable,
-    Vault, VolumeRule, service::choosable, template::RESERVED,
+    Vault, VolumeRule, Watch, service::choosable, template::RESERVED,
 };
 use crate::{
     catalog::{Kind, Options},
@@ -76,6 +76,7 @@ fn root(need: Need) -> Value {
             "volumes": map(&table(VolumeRule::keys(), need)),
             "secrets": map(&table(SecretRule::keys(), need)),
             "vault": named("vault", Vault::keys()),
+            "watch": named("watch", Watch::keys()),
             "ignore": { "type": "array", "items": table(IgnoreRule::keys(), Need::Whole) },
             "policy": { "type": "array", "items": table(PolicyRule::keys(), Need::Whole) },
             "engine": {

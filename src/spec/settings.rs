@@ -9,6 +9,7 @@ use super::{
 use crate::{
     model::{
         ByteSize, Cpus, Diagnostic, ImageRef, Instance, Millis, ProjectName, ServiceName, Share,
+        WatchMode,
         decode::{Decode, Node, NodeValue, Shape, Sourced},
     },
     table, words,
@@ -135,6 +136,8 @@ table! {
         pub external: Option<Sourced<bool>>,
         /// Where an external service is. May hold references to secrets.
         pub url: Option<Sourced<Template>>,
+        /// What `nself watch` does about its differences: "heal" or "detect". Default: as [watch] says.
+        pub watch: Option<Sourced<WatchMode>>,
     }
 }
 

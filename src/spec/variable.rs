@@ -87,6 +87,12 @@ pub(super) fn expand(
     for (name, entry) in root {
         match (name.as_str(), &mut entry.node.value) {
             ("variables", _) => {}
+            ("watch", NodeValue::Table(keys)) => {
+                // Whom to tell is written in templates, too.
+                for (_, entry) in keys.iter_mut().filter(|(key, _)| *key != "notify") {
+                    expander.node(&mut entry.node, Where::Elsewhere);
+                }
+            }
             ("services", NodeValue::Table(services)) => {
                 for service in services.values_mut() {
                     expander.service(service);
@@ -223,7 +229,9 @@ fn refused(reference: &Reference, here: &Origin, place: Where) -> Diagnostic {
         }
         (reference, place) => {
             let message = match reference {
-                Reference::Secret(_) => "a secret can be referred to in `env` and `url` only",
+                Reference::Secret(_) => {
+                    "a secret can be referred to in `env`, `url` and `notify` only"
+                }
                 Reference::Offer { .. }
                 | Reference::Variable(_)
                 | Reference::ProjectName

@@ -100,7 +100,6 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("indicatif", &["cli"]),
     ("axum", &["web"]),
     ("prometheus_client", &["web"]),
-    ("croner", &["sync"]),
     ("notify", &["source"]),
     ("lettre", &["notice"]),
 ];

@@ -7,14 +7,21 @@ mod health;
 mod policy;
 mod reference;
 mod service;
+mod watch;
 
 use std::collections::BTreeSet;
 
 use super::{SecretSource, Spec};
 use crate::model::{Diagnostic, Origin, SecretName, ServiceName, decode::suggest};
 
-/// Adds everything that is wrong with `spec`. Services in `broken` exist and could not be read.
-pub(super) fn check(spec: &Spec, broken: &BTreeSet<ServiceName>, problems: &mut Vec<Diagnostic>) {
+/// Adds everything that is wrong with `spec`. Services in `broken` exist and could not be read; it `is_whole` when all
+/// that can refer to secrets could.
+pub(super) fn check(
+    spec: &Spec,
+    broken: &BTreeSet<ServiceName>,
+    is_whole: bool,
+    problems: &mut Vec<Diagnostic>,
+) {
     for (name, one) in &spec.services {
         service::check(spec, name, one, problems);
         health::check(name, one, problems);
@@ -23,8 +30,9 @@ pub(super) fn check(spec: &Spec, broken: &BTreeSet<ServiceName>, problems: &mut 
     reference::check(spec, broken, problems);
     address::check(spec, problems);
     ignore(spec, broken, problems);
-    secrets(spec, broken, problems);
+    secrets(spec, is_whole, problems);
     policy::check(spec, broken, problems);
+    watch::check(spec, problems);
     for recipient in &spec.vault.recipients {
         if !recipient.value.starts_with("age1") {
             let message = format!("`{}` is no age recipient", recipient.value);
@@ -70,7 +78,7 @@ fn ignore(spec: &Spec, broken: &BTreeSet<ServiceName>, problems: &mut Vec<Diagno
 /// Shorter secrets can be guessed; longer ones are refused by some clients.
 const SECRET_LENGTH: std::ops::RangeInclusive<u16> = 16..=256;
 
-fn secrets(spec: &Spec, broken: &BTreeSet<ServiceName>, problems: &mut Vec<Diagnostic>) {
+fn secrets(spec: &Spec, is_whole: bool, problems: &mut Vec<Diagnostic>) {
     let used = used_secrets(spec);
     for (name, rule) in &spec.secrets {
         if let Some(length) = &rule.length {
@@ -92,9 +100,8 @@ fn secrets(spec: &Spec, broken: &BTreeSet<ServiceName>, problems: &mut Vec<Diagn
         }
         let place = rule.source.as_ref().map(|source| &source.origin);
         let place = place.or_else(|| rule.length.as_ref().map(|length| &length.origin));
-        // Services that could not be read may use it.
         if let Some(place) = place
-            && broken.is_empty()
+            && is_whole
             && !used.contains(name)
         {
             let message = format!("nothing refers to the secret `{name}`");
@@ -107,9 +114,9 @@ fn secrets(spec: &Spec, broken: &BTreeSet<ServiceName>, problems: &mut Vec<Diagn
     }
 }
 
-/// Returns the secrets that services refer to, also those that only their kinds know of.
+/// Returns the secrets that something refers to, also those that only kinds of services know of.
 fn used_secrets(spec: &Spec) -> BTreeSet<SecretName> {
-    let mut used = BTreeSet::new();
+    let mut used: BTreeSet<SecretName> = spec.watch.secrets().into_keys().cloned().collect();
     for (name, service) in &spec.services {
         for (reference, _) in reference::of(service) {
             if let super::Reference::Secret(secret) = reference {

@@ -91,7 +91,8 @@ fn version(spec: &Spec, service: &Service, problems: &mut Vec<Diagnostic>) {
 }
 
 fn external(name: &ServiceName, service: &Service, problems: &mut Vec<Diagnostic>) {
-    let Settings { external, url, image, build, route, publish, replicas, .. } = &service.settings;
+    let Settings { external, url, image, build, route, publish, replicas, watch, .. } =
+        &service.settings;
     let Some(external) = external.as_ref().filter(|external| external.value) else {
         if let Some(url) = url {
             let message = format!("`{name}` has a `url` and is not external");
@@ -120,6 +121,7 @@ fn external(name: &ServiceName, service: &Service, problems: &mut Vec<Diagnostic
         ("route", route.as_ref().map(|it| &it.origin)),
         ("publish", publish.first().map(|it| &it.origin)),
         ("replicas", replicas.as_ref().map(|it| &it.origin)),
+        ("watch", watch.as_ref().map(|it| &it.origin)),
     ];
     for (key, origin) in meaningless {
         if let Some(origin) = origin {
