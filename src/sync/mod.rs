@@ -15,12 +15,16 @@ mod mode;
 mod notice;
 mod revision;
 mod status;
+mod told;
+#[cfg(test)]
+mod tests;
 
 pub use backoff::Backoff;
 pub use cause::{Cause, Pending};
 pub use decide::{Aim, Leave, aim, leave};
-pub use ledger::{Approval, FORM, Ledger, Newer, Pause, Quarantine, Trial};
+pub use ledger::{Approval, FORM, Ledger, Pause, Quarantine, Trial, Unreadable};
 pub use mode::Mode;
-pub use notice::{CommitState, Notice, Subject, commit_state, notices};
+pub use notice::{CommitState, Notice, Subject, Turn, commit_state, due, notices};
 pub use revision::{CommitId, InvalidCommit, Revision};
 pub use status::{Difference, Held, LastPass, Phase, Result, ServiceState, Status, Sync};
+pub use told::{Belief, Told};
