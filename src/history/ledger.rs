@@ -24,9 +24,7 @@ pub fn read_ledger(folder: &Path) -> Result<Ledger, Error> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Ledger::default()),
         Err(source) => return Err(Error::Io { attempt: "read", path, source }),
     };
-    let wrong = |cause: String| Error::Ledger { path: path.clone(), cause };
-    let ledger: Ledger = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
-    ledger.known().map_err(|error| wrong(error.to_string()))
+    Ledger::read(&text).map_err(|error| Error::Ledger { path, cause: error.to_string() })
 }
 
 /// Writes what the loop remembers: all of it or nothing, whenever the power fails.
@@ -39,8 +37,7 @@ pub fn write_ledger(folder: &Path, ledger: &Ledger) -> Result<(), Error> {
     std::fs::create_dir_all(folder).map_err(|error| io("make", &folder.to_owned(), error))?;
     let write = || -> io::Result<()> {
         let mut file = File::create(&next)?;
-        serde_json::to_writer(&mut file, ledger)?;
-        file.write_all(b"\n")?;
+        file.write_all(ledger.to_text().as_bytes())?;
         file.sync_all()
     };
     write().map_err(|error| io("write", &next, error))?;

@@ -16,7 +16,7 @@ mod unit;
 mod watch;
 
 pub use diagnostic::{Diagnostic, Label, Origin, Severity, Span};
-pub use digest::Digest;
+pub use digest::{Digest, hex};
 pub use image::{ImageRef, InvalidImage};
 pub use name::{
     Instance, InvalidName, PolicyName, ProjectName, SecretName, ServiceName, VariableName,

@@ -9,7 +9,7 @@ pub enum Aim {
     Head(Revision),
     /// The revision before, since the head is quarantined.
     LastGood(Revision),
-    /// Nothing: the head is quarantined, and no revision was ever good.
+    /// Nothing: the head is quarantined, and no other revision was ever good.
     Nothing,
 }
 
@@ -32,8 +32,9 @@ pub fn aim(ledger: &Ledger, head: &Revision) -> Aim {
         return Aim::Head(head.clone());
     }
     match &ledger.applied {
-        Some(applied) => Aim::LastGood(applied.clone()),
-        None => Aim::Nothing,
+        // What was good once may be what failed now, since images and secrets change too.
+        Some(applied) if !ledger.is_quarantined(&applied.commit) => Aim::LastGood(applied.clone()),
+        Some(_) | None => Aim::Nothing,
     }
 }
 

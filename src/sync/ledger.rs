@@ -7,19 +7,25 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{CommitId, Revision};
+use super::{CommitId, Revision, Told};
 
 /// The form of the file that this nself writes and the newest that it reads.
 pub const FORM: u32 = 1;
 
-/// Written by a newer nself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "it was written by a newer nself: it has form {found}, and this nself knows forms up to {FORM}"
-)]
-pub struct Newer {
-    /// Its form.
-    pub found: u32,
+/// Why a text is no ledger.
+#[derive(Debug, thiserror::Error)]
+pub enum Unreadable {
+    /// A newer nself wrote it.
+    #[error(
+        "it was written by a newer nself: it has form {found}, and this nself knows forms up to {FORM}"
+    )]
+    Newer {
+        /// Its form.
+        found: u32,
+    },
+    /// It is damaged.
+    #[error("it is not what nself wrote: {0}")]
+    Damaged(#[from] serde_json::Error),
 }
 
 /// What is remembered.
@@ -42,9 +48,12 @@ pub struct Ledger {
     /// What persons allowed to be destroyed or replaced, until it is done.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub approvals: Vec<Approval>,
-    /// What persons were told of and not yet that it is over, by key, with when in milliseconds since 1970.
+    /// What persons were told, by the key of what it is about.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub told: BTreeMap<String, u64>,
+    pub told: BTreeMap<String, Told>,
+    /// The last revision of which persons were told that it was brought about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub announced: Option<CommitId>,
     /// The last deliveries of webhooks, so that none is taken twice.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub deliveries: BTreeSet<String>,
@@ -102,18 +111,39 @@ impl Default for Ledger {
             pause: None,
             approvals: Vec::new(),
             told: BTreeMap::new(),
+            announced: None,
             deliveries: BTreeSet::new(),
         }
     }
 }
 
 impl Ledger {
-    /// Refuses what a newer nself wrote: it would be lost with the next writing.
+    /// Reads what [`Ledger::to_text`] wrote. What a newer nself wrote is refused: it would be lost with the next
+    /// writing.
     ///
     /// # Errors
-    /// [`Newer`].
-    pub fn known(self) -> Result<Self, Newer> {
-        if self.form > FORM { Err(Newer { found: self.form }) } else { Ok(self) }
+    /// [`Unreadable`].
+    pub fn read(text: &str) -> Result<Self, Unreadable> {
+        // The form first: of a newer one nothing else can be relied on.
+        #[derive(Deserialize)]
+        struct Form {
+            form: u32,
+        }
+        let Form { form: found } = serde_json::from_str(text)?;
+        if found > FORM {
+            return Err(Unreadable::Newer { found });
+        }
+        Ok(serde_json::from_str(text)?)
+    }
+
+    /// Writes it.
+    pub fn to_text(&self) -> String {
+        serde_json::to_string_pretty(self).expect("its keys are texts")
+    }
+
+    /// Notes what the head of the source is. A quarantine ends when it is another one.
+    pub fn find(&mut self, head: &Revision) {
+        self.quarantine.take_if(|bad| bad.revision.commit != head.commit);
     }
 
     /// Returns whether the revision is quarantined.

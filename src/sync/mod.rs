@@ -14,14 +14,18 @@ mod ledger;
 mod notice;
 mod revision;
 mod status;
+mod told;
 mod window;
+#[cfg(test)]
+mod tests;
 
 pub use crate::model::WatchMode as Mode;
 pub use backoff::Backoff;
 pub use cause::{Cause, Pending};
 pub use decide::{Aim, Leave, aim, leave};
-pub use ledger::{Approval, FORM, Ledger, Newer, Pause, Quarantine, Trial};
-pub use notice::{CommitState, Notice, Subject, commit_state, notices};
+pub use ledger::{Approval, FORM, Ledger, Pause, Quarantine, Trial, Unreadable};
+pub use notice::{CommitState, Notice, Subject, Turn, commit_state, due, notices};
 pub use revision::{CommitId, InvalidCommit, Revision};
 pub use status::{Difference, Held, LastPass, Phase, Result, ServiceState, Status, Sync};
+pub use told::{Belief, Told};
 pub use window::open;

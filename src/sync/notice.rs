@@ -1,10 +1,19 @@
 //! What persons and repositories are told, and when: each thing once, and once more when it is over.
+//!
+//! What comes and goes all the time is said to do so, and then nothing more until it has settled; see
+//! [`Told`]. Many things of one kind that come at once are told in one notice.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Ledger, Result as Outcome, Revision, Status};
+use super::{
+    CommitId, Ledger, Phase, Result as Outcome, Revision, Status, Sync,
+    told::{News, Told},
+};
+
+/// So many notices of one kind at once are told one by one; more are told as one.
+const FEW: usize = 5;
 
 /// Something that persons are told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,15 +22,17 @@ pub struct Notice {
     pub key: String,
     /// What kind of thing that is.
     pub subject: Subject,
-    /// Whether it is over now.
-    pub is_over: bool,
+    /// What is said of it.
+    pub turn: Turn,
     /// The project.
     pub project: String,
     /// One line.
     pub title: String,
     /// What else there is to know, line by line; commands are runnable as printed.
     pub lines: Vec<String>,
-    /// When, in milliseconds since 1970.
+    /// When it began, in milliseconds since 1970.
+    pub since: u64,
+    /// When this was found, in milliseconds since 1970.
     pub at: u64,
 }
 
@@ -45,6 +56,18 @@ pub enum Subject {
     Pause,
 }
 
+/// What a notice says of its subject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Turn {
+    /// It is so now.
+    Begun,
+    /// It is so no longer.
+    Over,
+    /// It comes and goes; nothing more is said of it until it has settled.
+    Flapping,
+}
+
 /// How a commit fares, as the repository is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -58,56 +81,53 @@ pub enum CommitState {
 }
 
 /// Works out what is to be told, given how things are, and notes it as told.
-pub fn notices(ledger: &mut Ledger, before: &Status, after: &Status, now: u64) -> Vec<Notice> {
-    let standing = standing(after, now);
-    let mut told = Vec::new();
+pub fn notices(ledger: &mut Ledger, status: &Status, now: u64) -> Vec<Notice> {
+    let standing = standing(status, now);
+    let mut all = Vec::new();
     for (key, notice) in &standing {
-        if !ledger.told.contains_key(key) {
-            ledger.told.insert(key.clone(), now);
-            told.push(notice.clone());
-        }
+        let told = ledger.told.entry(key.clone()).or_insert_with(|| Told::new(now));
+        told.title.clone_from(&notice.title);
+        let news = told.stands(now);
+        all.extend(news.map(|news| say(news, notice.clone(), told)));
     }
-    // What cannot be seen now is not over.
-    let is_seen = after.trouble.is_empty();
-    let over: Vec<String> = ledger
+    let gone: Vec<String> = ledger
         .told
         .keys()
-        .filter(|key| !standing.contains_key(*key) && (is_seen || key.starts_with("trouble:")))
+        .filter(|key| !standing.contains_key(*key) && is_over(ledger, status, key))
         .cloned()
         .collect();
-    for key in over {
-        ledger.told.remove(&key);
-        let title = format!("{}: over: {}", after.project, key.replacen(':', " ", 1));
-        let subject = subject(&key);
-        let project = after.project.clone();
-        told.push(Notice {
-            key,
-            subject,
-            is_over: true,
-            project,
-            title,
+    for key in gone {
+        let Some(told) = ledger.told.get_mut(&key) else { continue };
+        let notice = Notice {
+            subject: subject(&key),
+            turn: Turn::Over,
+            project: status.project.clone(),
+            title: told.title.clone(),
             lines: Vec::new(),
+            since: told.since,
             at: now,
-        });
+            key: key.clone(),
+        };
+        all.extend(told.is_gone(now).map(|news| say(news, notice, told)));
+        if told.is_settled(now) {
+            ledger.told.remove(&key);
+        }
     }
-    if let Some(applied) = &after.applied
-        && before.applied.as_ref().map(|before| &before.commit) != Some(&applied.commit)
-    {
-        let title = format!("{} runs {}: {}", after.project, applied.label(), applied.subject);
-        told.push(Notice {
-            key: format!("applied:{}", applied.commit),
-            subject: Subject::Applied,
-            is_over: false,
-            project: after.project.clone(),
-            title,
-            lines: after.last.iter().map(|last| last.line.clone()).collect(),
-            at: now,
-        });
+    let mut all = fold(all);
+    all.extend(applied(ledger, status, now));
+    for notice in &mut all {
+        notice.title = format!("{}: {}", status.project, notice.title);
     }
-    told
+    all
 }
 
-/// Returns what a repository is to be told of its head after a pass; nothing when the head is not known.
+/// Returns when there may be something to tell although nothing happens, in milliseconds since 1970.
+pub fn due(ledger: &Ledger) -> Option<u64> {
+    ledger.told.values().filter_map(Told::due).min()
+}
+
+/// Returns what a repository is to be told of its head; nothing when the head is not known, or when nothing is
+/// known of it yet.
 pub fn commit_state(status: &Status) -> Option<(Revision, CommitState, String)> {
     let head = status.head.clone()?;
     if let Some(bad) = status.quarantine.as_ref().filter(|bad| bad.revision.commit == head.commit) {
@@ -117,12 +137,117 @@ pub fn commit_state(status: &Status) -> Option<(Revision, CommitState, String)> 
         let line = format!("{} runs it, generation {}", status.project, status.generation);
         return Some((head, CommitState::Success, line));
     }
-    let last = status.last.as_ref()?;
-    let line = last.line.clone();
-    match last.result {
-        Outcome::Failed => Some((head, CommitState::Failure, line)),
-        Outcome::Left => Some((head, CommitState::Pending, line)),
-        Outcome::Nothing | Outcome::Done | Outcome::Returned => None,
+    match status.phase {
+        Phase::Applying => {
+            Some((head, CommitState::Pending, format!("{} goes over to it", status.project)))
+        }
+        // Until the loop has come to rest the last pass may have been about the head before.
+        Phase::Starting | Phase::Fetching | Phase::Looking | Phase::Stopping => None,
+        Phase::Waiting => {
+            let last = status.last.as_ref()?;
+            let line = last.line.clone();
+            match last.result {
+                Outcome::Failed => Some((head, CommitState::Failure, line)),
+                Outcome::Left => Some((head, CommitState::Pending, line)),
+                Outcome::Nothing | Outcome::Done | Outcome::Returned => None,
+            }
+        }
+    }
+}
+
+/// Puts what is new of a thing into words.
+fn say(news: News, notice: Notice, told: &Told) -> Notice {
+    let since = told.since;
+    match news {
+        News::Begun => Notice { since, turn: Turn::Begun, ..notice },
+        News::Over => {
+            let title = format!("over: {}", notice.title);
+            Notice { since, turn: Turn::Over, title, lines: Vec::new(), ..notice }
+        }
+        News::Flapping(times) => {
+            let title = format!("comes and goes, {times} times in 10 min: {}", notice.title);
+            let mut lines = notice.lines;
+            lines.push("nothing more is said of it until it has been quiet for 10 min".to_owned());
+            Notice { since, turn: Turn::Flapping, title, lines, ..notice }
+        }
+    }
+}
+
+/// Returns whether what stands no longer is over: what cannot be seen now is not.
+fn is_over(ledger: &Ledger, status: &Status, key: &str) -> bool {
+    let is_known = status.sync != Sync::Unknown;
+    match subject(key) {
+        // One trouble can hide another, but not the loop's first look, which has none yet.
+        Subject::Trouble => is_known || !status.trouble.is_empty(),
+        // These two are in the ledger, whatever can be seen.
+        Subject::Pause => ledger.pause.as_ref().is_none_or(|pause| pause_key(pause.since) != key),
+        Subject::Quarantine => {
+            let bad = ledger.quarantine.as_ref().map(|bad| &bad.revision.commit);
+            let has_moved = status.head.as_ref().is_some_and(|head| Some(&head.commit) != bad);
+            bad.is_none_or(|bad| quarantine_key(bad) != key) || has_moved
+        }
+        Subject::Applied | Subject::Drift | Subject::Held | Subject::Health => {
+            is_known && status.trouble.is_empty()
+        }
+    }
+}
+
+/// Returns the notice of a revision that was brought about, once a revision.
+fn applied(ledger: &mut Ledger, status: &Status, now: u64) -> Option<Notice> {
+    let applied = status.applied.as_ref()?;
+    if ledger.announced.as_ref() == Some(&applied.commit) {
+        return None;
+    }
+    ledger.announced = Some(applied.commit.clone());
+    Some(Notice {
+        key: format!("applied:{}", applied.commit),
+        subject: Subject::Applied,
+        turn: Turn::Begun,
+        project: status.project.clone(),
+        title: format!("runs {}: {}", applied.label(), applied.subject),
+        lines: status.last.iter().map(|last| last.line.clone()).collect(),
+        since: now,
+        at: now,
+    })
+}
+
+/// Puts many notices of one kind into one. An engine that was away brings down every service at once.
+fn fold(all: Vec<Notice>) -> Vec<Notice> {
+    let mut kinds: BTreeMap<(Subject, Turn), Vec<Notice>> = BTreeMap::new();
+    for notice in all {
+        kinds.entry((notice.subject, notice.turn)).or_default().push(notice);
+    }
+    let mut folded = Vec::new();
+    for ((_, turn), mut of_kind) in kinds {
+        if of_kind.len() <= FEW {
+            folded.append(&mut of_kind);
+            continue;
+        }
+        let count = of_kind.len();
+        let lines: Vec<String> = of_kind.iter().map(|notice| notice.title.clone()).collect();
+        let Some(first) = of_kind.into_iter().next() else { continue };
+        let word = word(first.subject);
+        let title = match turn {
+            Turn::Begun => format!("{count} {word}"),
+            Turn::Over => format!("over: {count} {word}"),
+            Turn::Flapping => format!("{count} {word} come and go"),
+        };
+        let kind = first.key.split_once(':').map_or("", |(kind, _)| kind);
+        folded.push(Notice { key: format!("{kind}:*"), title, lines, ..first });
+    }
+    folded
+}
+
+/// Returns the word for several things of one kind.
+fn word(subject: Subject) -> &'static str {
+    match subject {
+        Subject::Applied => "revisions applied",
+        Subject::Quarantine => "revisions undone",
+        Subject::Drift => "resources changed behind our back",
+        Subject::Held => "steps wait for a word",
+        Subject::Health => "services not well",
+        Subject::Trouble => "troubles",
+        Subject::Pause => "pauses",
     }
 }
 
@@ -130,14 +255,16 @@ pub fn commit_state(status: &Status) -> Option<(Revision, CommitState, String)> 
 fn standing(status: &Status, now: u64) -> BTreeMap<String, Notice> {
     let mut all = BTreeMap::new();
     let mut add = |key: String, title: String, lines: Vec<String>| {
-        let (subject, project) = (subject(&key), status.project.clone());
-        let title = format!("{project}: {title}");
-        let is_over = false;
-        all.insert(key.clone(), Notice { key, subject, is_over, project, title, lines, at: now });
+        let (subject, turn, project) = (subject(&key), Turn::Begun, status.project.clone());
+        let (since, at) = (now, now);
+        all.insert(key.clone(), Notice { key, subject, turn, project, title, lines, since, at });
     };
-    if let Some(bad) = &status.quarantine {
+    // As soon as the head is another one, the quarantine is about nothing.
+    let is_head =
+        |commit: &CommitId| status.head.as_ref().is_none_or(|head| head.commit == *commit);
+    if let Some(bad) = status.quarantine.as_ref().filter(|bad| is_head(&bad.revision.commit)) {
         add(
-            format!("quarantine:{}", bad.revision.commit),
+            quarantine_key(&bad.revision.commit),
             format!("{} failed and was undone: {}", bad.revision.label(), bad.why),
             vec![
                 format!("{} by {}", bad.revision.subject, bad.revision.author),
@@ -169,9 +296,17 @@ fn standing(status: &Status, now: u64) -> BTreeMap<String, Notice> {
     }
     if let Some(pause) = &status.pause {
         let title = format!("paused by {}: {}", pause.who, pause.why);
-        add(format!("pause:{}", pause.since), title, vec!["nself watch resume".to_owned()]);
+        add(pause_key(pause.since), title, vec!["nself watch resume".to_owned()]);
     }
     all
+}
+
+fn quarantine_key(commit: &CommitId) -> String {
+    format!("quarantine:{commit}")
+}
+
+fn pause_key(since: u64) -> String {
+    format!("pause:{since}")
 }
 
 /// Returns what the thing with a key is.

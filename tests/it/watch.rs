@@ -5,7 +5,7 @@ mod rig;
 use nself::{
     desired::Field,
     observed::State,
-    sync::{CommitState, Phase, Result, Subject, Sync},
+    sync::{CommitState, Phase, Result, Subject, Sync, Turn},
 };
 
 use self::rig::{Act, Rig};
@@ -134,7 +134,9 @@ fn a_repository_that_is_away_stops_no_healing() {
         rig.repository_is_away(false);
         rig.until("it is over", |_, status| status.trouble.is_empty()).await;
         assert!(
-            rig.notices().iter().any(|notice| notice.is_over && notice.subject == Subject::Trouble)
+            rig.notices()
+                .iter()
+                .any(|notice| notice.turn == Turn::Over && notice.subject == Subject::Trouble)
         );
     });
 }

@@ -18,7 +18,7 @@ use crate::{
     plan::{Event, Plan},
     sync::{
         Approval, Backoff, Cause, CommitState, Ledger, Notice, Pause, Pending, Phase, Revision,
-        Status, commit_state, notices,
+        Status, commit_state, due, notices,
     },
 };
 
@@ -102,7 +102,7 @@ pub async fn run<O: Origin, E: Engine + Lock + Listen>(
         failures: Backoff::default(),
         asked: Backoff::default(),
     };
-    let mut clocks = Clocks { look: now, poll: now, retry: None, window: None };
+    let mut clocks = Clocks { look: now, poll: now, retry: None, window: None, tell: None };
     let mut happenings: Option<BoxStream<'static, Result<Happening, engine::Error>>> = None;
     let mut restless = Restless::default();
     let mut asked_at: Option<Instant> = None;
@@ -121,7 +121,6 @@ pub async fn run<O: Origin, E: Engine + Lock + Listen>(
                 watch.heed(request, &mut pending);
             }
         }
-        let before = watch.status.borrow().clone();
         let causes = pending.take();
         if causes.asks_repository() {
             asked_at = Some(Instant::now());
@@ -132,7 +131,7 @@ pub async fn run<O: Origin, E: Engine + Lock + Listen>(
             return Ok(());
         }
         clocks.after(&watch, &turn);
-        watch.conclude(&before, &causes, &clocks, tell);
+        watch.conclude(&causes, &mut clocks, tell);
         match (&watch.engine, &happenings) {
             // Whoever begins to listen has missed what was before; the next look is not far.
             (Some(engine), None) => {
@@ -177,6 +176,7 @@ pub async fn run<O: Origin, E: Engine + Lock + Listen>(
                 () = sleep_until(clocks.poll) => pending.add(Cause::Poll),
                 () = until(clocks.retry) => pending.add(Cause::Retry),
                 () = until(clocks.window) => pending.add(Cause::Timer),
+                () = until(clocks.tell) => pending.add(Cause::Timer),
             }
             // Whatever else is asked for already is part of the same turn.
             while let Ok(request) = requests.try_recv() {
@@ -252,13 +252,7 @@ impl<O, E> Watch<O, E> {
     }
 
     /// Publishes what is known after a turn, and tells whom it concerns.
-    fn conclude(
-        &mut self,
-        before: &Status,
-        causes: &Pending,
-        clocks: &Clocks,
-        tell: &(dyn Fn(Told) + Sync),
-    ) {
+    fn conclude(&mut self, causes: &Pending, clocks: &mut Clocks, tell: &(dyn Fn(Told) + Sync)) {
         let next = clocks.next().saturating_duration_since(Instant::now());
         let now = milliseconds();
         let next = now.saturating_add(u64::try_from(next.as_millis()).unwrap_or(u64::MAX));
@@ -273,9 +267,12 @@ impl<O, E> Watch<O, E> {
         tracing::debug!(causes = ?causes.causes().collect::<Vec<_>>(), "turn");
         let after = self.status.borrow().clone();
         let told = self.ledger.told.clone();
-        for notice in notices(&mut self.ledger, before, &after, now) {
+        for notice in notices(&mut self.ledger, &after, now) {
             tell(Told::Notice(notice));
         }
+        // Something may be over because nothing happened for a while.
+        let due = due(&self.ledger).map(|due| Duration::from_millis(due.saturating_sub(now)));
+        clocks.tell = due.map(|due| Instant::now() + due.max(Duration::from_secs(1)));
         if told != self.ledger.told {
             let trouble = self.write_down();
             self.publish(|status| status.trouble.extend(trouble));
@@ -292,6 +289,7 @@ struct Clocks {
     poll: Instant,
     retry: Option<Instant>,
     window: Option<Instant>,
+    tell: Option<Instant>,
 }
 
 impl Clocks {

@@ -116,11 +116,8 @@ impl<O: Origin, E: Engine + Lock> Watch<O, E> {
         match self.origin.head().await {
             Ok(head) => {
                 self.asked.succeeded();
-                let has_moved = |bad: &sync::Quarantine| {
-                    head.as_ref().is_some_and(|head| head.commit != bad.revision.commit)
-                };
-                if self.ledger.quarantine.as_ref().is_some_and(has_moved) {
-                    self.ledger.quarantine = None;
+                if let Some(head) = &head {
+                    self.ledger.find(head);
                 }
                 self.head = head;
                 None

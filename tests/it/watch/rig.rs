@@ -24,7 +24,7 @@ use nself::{
     model::Keyring,
     observed::{Observed, State},
     plan::Op,
-    sync::{Cause, CommitId, CommitState, Notice, Phase, Revision, Status, Subject},
+    sync::{Cause, CommitId, CommitState, Notice, Phase, Revision, Status, Subject, Turn},
 };
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -259,7 +259,10 @@ impl Rig {
     }
 
     pub(super) fn told(&self, subject: Subject) -> bool {
-        self.notices().iter().filter(|notice| notice.subject == subject && !notice.is_over).count()
+        self.notices()
+            .iter()
+            .filter(|notice| notice.subject == subject && notice.turn == Turn::Begun)
+            .count()
             == 1
     }
 
