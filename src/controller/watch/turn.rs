@@ -5,7 +5,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Origin, Trouble, picture,
-    run::{Turn, Watch},
+    run::{Settings, Turn, Watch},
 };
 use crate::{
     controller::{
@@ -14,9 +14,7 @@ use crate::{
     },
     engine::{self, Engine, Lock},
     plan::{Event, Outcome, Plan, Policy},
-    sync::{
-        self, Aim, LastPass, Leave, Mode, Pending, Phase, Result as CameOf, Revision, aim, leave,
-    },
+    sync::{self, Aim, LastPass, Leave, Pending, Phase, Result as CameOf, Revision, aim, leave},
 };
 
 /// A first revision has nothing to go back to. It is tried this often before it is given up.
@@ -176,7 +174,13 @@ impl<O: Origin, E: Engine + Lock> Watch<O, E> {
                 Err(error) => return self.failed(wanted, error.into()),
             },
         };
-        self.publish(|status| status.phase = Phase::Looking);
+        let watch = &project.spec.watch;
+        self.settings = Settings { every: watch.every(), poll: watch.poll() };
+        let mode = project.spec.reach().mode;
+        self.publish(|status| {
+            status.phase = Phase::Looking;
+            status.mode = mode;
+        });
         let ended = match self.look(&engine, &project).await {
             Ok(pass) => self.apply(wanted, &engine, &mut project, &pass, events, cancel).await,
             Err(error) => Err(error),
@@ -246,7 +250,9 @@ impl<O: Origin, E: Engine + Lock> Watch<O, E> {
         if pass.plan.steps.is_empty() && pass.plan.adopted() == 0 {
             return Ok(self.settled(wanted, &pass.plan));
         }
-        let leave = leave(&self.ledger, Mode::Heal, None);
+        let watch = &project.spec.watch;
+        let window = sync::open(&watch.windows(), milliseconds());
+        let leave = leave(&self.ledger, project.spec.reach().mode, window);
         let count = pass.plan.changes.changes.len();
         let differ = if count == 1 {
             "1 resource differs".to_owned()
