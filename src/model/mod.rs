@@ -15,6 +15,7 @@ mod unit;
 
 pub use diagnostic::{Diagnostic, Label, Origin, Severity, Span};
 pub use digest::Digest;
+pub(crate) use digest::hex;
 pub use image::{ImageRef, InvalidImage};
 pub use name::{
     Instance, InvalidName, PolicyName, ProjectName, SecretName, ServiceName, VariableName,

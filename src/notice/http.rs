@@ -47,6 +47,7 @@ pub(super) struct Address {
 }
 
 /// Why a text is no address, and what would be one.
+#[derive(Debug)]
 pub(super) struct NoAddress {
     pub(super) why: &'static str,
     pub(super) remedy: &'static str,
