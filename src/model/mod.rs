@@ -16,7 +16,8 @@ mod unit;
 mod watch;
 
 pub use diagnostic::{Diagnostic, Label, Origin, Severity, Span};
-pub use digest::{Digest, hex};
+pub use digest::Digest;
+pub(crate) use digest::hex;
 pub use image::{ImageRef, InvalidImage};
 pub use name::{
     Instance, InvalidName, PolicyName, ProjectName, SecretName, ServiceName, VariableName,

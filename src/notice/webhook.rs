@@ -10,7 +10,7 @@ use super::{
     http::{Address, Client, Post},
 };
 use crate::{
-    model::{Digest, Sensitive},
+    model::{Digest, Sensitive, hex},
     sync::{Notice, Turn},
 };
 
@@ -63,7 +63,7 @@ fn signature(secret: &Sensitive, now: i64, body: &[u8]) -> String {
         .expect("HMAC takes keys of any length");
     mac.update(format!("{now}.").as_bytes());
     mac.update(body);
-    crate::model::hex(&mac.finalize().into_bytes())
+    hex(&mac.finalize().into_bytes())
 }
 
 fn plain(text: String) -> HeaderValue {

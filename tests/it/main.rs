@@ -29,6 +29,7 @@ mod hostile;
 mod import;
 mod leftovers;
 mod machine;
+mod notice;
 mod plan;
 mod port;
 mod readable;
