@@ -101,6 +101,8 @@ pub struct Options {
     pub back_on_failure: bool,
     /// The services it is for, with what they need; none is all of the project.
     pub targets: BTreeSet<ServiceName>,
+    /// The services that are left as they are, also where others need them.
+    pub spared: BTreeSet<ServiceName>,
     /// The share of what is there that may be removed without a word, instead of what the file says.
     pub refuse_over: Option<Share>,
     /// Whether to look for images that were built and are not of use any more, beside what it is for.
@@ -123,11 +125,11 @@ impl Options {
     }
 
     fn brief<'a>(&'a self, project: &'a Project) -> pass::Brief<'a> {
-        let Self { goal, policy, targets, .. } = self;
+        let Self { goal, policy, targets, spared, .. } = self;
         let (keyring, past) = (&project.keyring, &project.past);
         let built_images = self.built_images || *goal == Goal::Clean;
         let contents = self.is_about_content();
-        pass::Brief { goal, keyring, policy, targets, past, contents, built_images }
+        pass::Brief { goal, keyring, policy, targets, spared, past, contents, built_images }
     }
 }
 

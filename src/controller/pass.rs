@@ -48,6 +48,8 @@ pub struct Brief<'a> {
     /// The services it is for; none is all of the project. Only of use where everything is to be as the
     /// file says.
     pub targets: &'a BTreeSet<ServiceName>,
+    /// The services that are left as they are, also where others need them.
+    pub spared: &'a BTreeSet<ServiceName>,
     /// How long containers were away in past applies.
     pub past: &'a Past,
     /// Whether contents of generated files are read although their size and time say nothing changed.
@@ -86,6 +88,7 @@ pub async fn look<E: Observe>(
     }
     let changes = brief.goal.narrow(changes, desired, &observed);
     let changes = plan::narrow(changes, desired, &observed, brief.targets);
+    let changes = plan::spare(changes, desired, brief.spared);
     let plan = plan::plan(desired, &observed, changes, brief.policy, brief.past, brief.keyring);
     Ok((observed, plan))
 }
@@ -192,12 +195,14 @@ impl<'a> Brief<'a> {
     /// and knows nothing of past ones.
     pub fn new(goal: &'a Goal, keyring: &'a Keyring, policy: &'a Policy) -> Self {
         static ALL: BTreeSet<ServiceName> = BTreeSet::new();
+        static NONE: BTreeSet<ServiceName> = BTreeSet::new();
         static NOTHING: Past = Past(BTreeMap::new());
         Self {
             goal,
             keyring,
             policy,
             targets: &ALL,
+            spared: &NONE,
             past: &NOTHING,
             contents: false,
             built_images: *goal == Goal::Clean,

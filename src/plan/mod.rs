@@ -29,7 +29,7 @@ pub use planner::plan;
 pub use record::{ownership_labels, record_after};
 pub use rule::Finding;
 pub use saved::{ChangeGist, Gist, Moved, Saved, StepGist, Unreadable};
-pub use scope::narrow;
+pub use scope::{narrow, spare};
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -8,7 +8,7 @@ use super::container::published;
 use crate::{
     catalog::gateway,
     desired::{Desired, Field, Resource, Url},
-    diff::{Action, Change, Changes, LeftOut, Shown},
+    diff::{Action, Change, Changes, LeftOut, Note, Shown},
     model::{ResourceId, ServiceName},
     observed::{Observed, SeenContainer},
 };
@@ -47,6 +47,69 @@ pub fn narrow(
     }
     changes.targets.clone_from(targets);
     changes
+}
+
+/// Leaves out of `changes` what belongs to the services in `spared`, also where others need it, and what cannot be
+/// without it: whatever needs a resource of theirs that is not there.
+pub fn spare(mut changes: Changes, desired: &Desired, spared: &BTreeSet<ServiceName>) -> Changes {
+    if spared.is_empty() {
+        return changes;
+    }
+    let mut missing = BTreeSet::new();
+    let mut waiting = BTreeSet::new();
+    for change in &changes.changes {
+        if service_of(&change.id, desired, spared).is_some_and(|name| spared.contains(&name)) {
+            waiting.insert(change.id.clone());
+            if matches!(change.action, Action::Create | Action::Conflict) {
+                missing.insert(change.id.clone());
+            }
+        }
+    }
+    for change in &changes.changes {
+        if !waiting.contains(&change.id)
+            && let Some(first) = needs_one_of(&change.id, desired, &missing)
+        {
+            changes.notes.push(Note {
+                id: change.id.clone(),
+                text: format!("waits for {first}, which is only reported"),
+            });
+            waiting.insert(change.id.clone());
+        }
+    }
+    for change in std::mem::take(&mut changes.changes) {
+        if waiting.contains(&change.id) {
+            let service = service_of(&change.id, desired, spared);
+            let place = changes.left_out.partition_point(|left| left.change.id <= change.id);
+            changes.left_out.insert(place, LeftOut { change, service });
+        } else {
+            changes.changes.push(change);
+        }
+    }
+    changes
+}
+
+/// Returns which of `missing` a resource needs, directly or by others.
+fn needs_one_of<'a>(
+    id: &ResourceId,
+    desired: &Desired,
+    missing: &'a BTreeSet<ResourceId>,
+) -> Option<&'a ResourceId> {
+    if missing.is_empty() {
+        return None;
+    }
+    let mut seen = BTreeSet::new();
+    let mut open = vec![id];
+    while let Some(id) = open.pop() {
+        for need in desired.after.get(id).into_iter().flat_map(|after| after.keys()) {
+            if let Some(found) = missing.get(need) {
+                return Some(found);
+            }
+            if seen.insert(need) {
+                open.push(need);
+            }
+        }
+    }
+    None
 }
 
 /// Returns the service that a resource belongs to, `None` where it is everybody's. What the file does not

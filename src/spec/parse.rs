@@ -3,9 +3,9 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    Domain, Gateway, IgnoreRule, Images, NetworkRule, ObjectName, Overridden, PolicyRule, Project,
-    SecretRule, Source, Spec, Variable, Vault, VolumeRule, Watch, check, overlay,
-    service::Services, variable,
+    Domain, Gateway, IgnoreRule, Images, NetworkRule, NotifyRule, ObjectName, Overridden,
+    PolicyRule, Project, SecretRule, Source, Spec, Variable, Vault, VolumeRule, Watch, check,
+    overlay, service::Services, variable,
 };
 use crate::model::{
     Diagnostic, Instance, Origin, ProjectName, SecretName, Severity, VariableName,
@@ -100,7 +100,7 @@ fn read(input: &Input, problems: &mut Vec<Diagnostic>) -> Option<Spec> {
     }
     let mut watch: Option<Watch> = optional(&root, "watch", problems);
     for template in
-        watch.iter_mut().flat_map(|watch| &mut watch.notify).flat_map(|rule| rule.values_mut())
+        watch.iter_mut().flat_map(|watch| &mut watch.notify).flat_map(NotifyRule::values_mut)
     {
         let project = (name.value.as_str(), domain.value.as_str());
         variable::resolve(&mut template.value, &values, project, &mut room, problems);

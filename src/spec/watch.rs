@@ -51,7 +51,7 @@ table! {
         pub secret: Option<Sourced<Template>>,
         /// To whom mail goes; several with commas between them.
         pub mail: Option<Sourced<Template>>,
-        /// The mail server: "smtp://HOST:587" (TLS from the first reply on) or "smtps://HOST".
+        /// The mail server: `smtp://HOST:587` (TLS after the greeting) or `smtps://HOST`.
         pub server: Option<Sourced<Template>>,
         /// From whom mail comes.
         pub from: Option<Sourced<Template>>,
@@ -145,7 +145,7 @@ impl Watch {
 
     /// Returns its references, each with its place.
     pub(super) fn references(&self) -> impl Iterator<Item = (&Reference, &Origin)> {
-        let templates = self.notify.iter().flat_map(|rule| rule.values()).map(|(_, value)| value);
+        let templates = self.notify.iter().flat_map(NotifyRule::values).map(|(_, value)| value);
         templates.flat_map(|template| template.value.references())
     }
 }
@@ -238,4 +238,106 @@ fn text(template: &Template, encoding: Encoding) -> Text {
         TemplatePart::Reference(..) => None,
     });
     Text(parts.collect()).joined()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        model::{Keyring, Sensitive},
+        spec::{Input, Source, parse},
+    };
+
+    fn spec(text: &str) -> Spec {
+        let main = Source::new("nself.toml", format!("[project]\nname = \"shop\"\n{text}"));
+        let process = BTreeMap::new();
+        parse(&Input { main, overlay: None, environment: None, process }).unwrap().spec
+    }
+
+    /// Says what the loop may touch: its mode, the targets, and what is spared.
+    fn reach(text: &str) -> String {
+        let Reach { mode, targets, spared } = spec(text).reach();
+        let list = |names: BTreeSet<ServiceName>| {
+            let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+            if names.is_empty() { "-".to_owned() } else { names.join(" ") }
+        };
+        format!("{}: {}: {}", mode.word(), list(targets), list(spared))
+    }
+
+    const API: &str = "[services.api]\nimage = \"a:1\"\n";
+    const DB: &str = "[services.postgres]\n";
+
+    #[test]
+    fn what_may_be_touched() {
+        let detect = "watch = \"detect\"\n";
+        let heal = "watch = \"heal\"\n";
+        let project = "[watch]\nmode = \"detect\"\n";
+        assert_eq!(reach(""), "heal: -: -");
+        assert_eq!(reach(&format!("{API}{DB}")), "heal: -: -");
+        assert_eq!(reach(&format!("{API}{detect}{DB}")), "heal: -: api");
+        assert_eq!(reach(&format!("{project}{API}{DB}")), "detect: -: api gateway postgres");
+        assert_eq!(reach(&format!("{project}{API}{heal}{DB}")), "heal: api: gateway postgres");
+        // All of them are in detect, and so is the project.
+        assert_eq!(reach(&format!("{API}{detect}{DB}{detect}")), "detect: -: api postgres");
+        let elsewhere = "[services.s3]\nexternal = true\nurl = \"http://a\"\n";
+        assert_eq!(reach(&format!("{elsewhere}{API}{detect}")), "detect: -: api");
+    }
+
+    #[test]
+    fn defaults_and_what_is_written() {
+        let watch = spec("").watch;
+        assert_eq!((watch.every(), watch.poll()), (Watch::EVERY, Watch::POLL));
+        assert!(watch.windows().is_empty() && watch.channels().is_empty());
+        let watch = spec(
+            "[watch]\nevery = \"90s\"\npoll = \"10s\"\nwindows = [{ cron = \"0 3 * * sun\", for = \"2h\" }]\n",
+        )
+        .watch;
+        assert_eq!((watch.every(), watch.poll()), (Millis(90_000), Millis(10_000)));
+        let [window] = &watch.windows()[..] else { panic!("one window") };
+        assert_eq!((window.length, &window.zone), (Millis(7_200_000), &Zone::UTC));
+    }
+
+    #[test]
+    fn channels_read_as_something_only_with_the_secrets() {
+        let watch = spec(
+            r#"[watch]
+notify = [
+  { slack = "${secret.slack}" },
+  { webhook = "https://${project.domain}/?t=${secret.odd}", secret = "${secret.odd}" },
+  { mail = "ops@example.com", server = "smtp://mail.example.com", from = "a@b", user = "u", password = "${secret.odd}" },
+]
+"#,
+        )
+        .watch;
+        let name = |text: &str| SecretName::new(text).unwrap();
+        let values = [(name("slack"), "https://h/x?y=z"), (name("odd"), "a/b")];
+        let values = values.map(|(name, value)| (name, Sensitive::new(value)));
+        let keyring = Keyring::new(None, values.into());
+        let read = |text: &Text| keyring.reveal(text).unwrap();
+        let shown: Vec<String> = watch
+            .channels()
+            .iter()
+            .map(|channel| match channel {
+                Channel::Slack { url } => read(url).expose().to_owned(),
+                Channel::Webhook { url, secret } => {
+                    format!("{} {}", read(url).expose(), read(secret.as_ref().unwrap()).expose())
+                }
+                Channel::Mail { to, server, from, login } => {
+                    let (user, password) = login.as_ref().unwrap();
+                    let texts = [to, server, from, user, password].map(|it| read(it));
+                    texts.map(|it| it.expose().to_owned()).join(" ")
+                }
+            })
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                "https://h/x?y=z",
+                "https://shop.localhost/?t=a%2Fb a/b",
+                "ops@example.com smtp://mail.example.com a@b u a/b",
+            ]
+        );
+        let names: Vec<&str> = watch.secrets().into_keys().map(SecretName::as_str).collect();
+        assert_eq!(names, ["odd", "slack"]);
+    }
 }

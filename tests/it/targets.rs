@@ -108,6 +108,46 @@ proptest! {
     }
 
     #[test]
+    fn what_is_only_reported_is_left_as_it_is(
+        before in project(),
+        after in project(),
+        which in 0..5usize,
+    ) {
+        run(async {
+            let (before, after) = (without_ports(before), without_ports(after));
+            let sim = sim();
+            pass_over(&sim, &before.desired(), &Policy::default()).await.unwrap();
+            let (mut desired, keyring) = (after.desired(), keyring());
+            let policy = everything(&desired, &sim.world());
+            let spared = BTreeSet::from([service(which)]);
+            let is_spared = |name: &String| name.contains(&format!("s{which}x"));
+            let its = |sim: &Sim| {
+                let mut all = picture(&sim.world());
+                all.retain(|name, _| is_spared(name));
+                all
+            };
+            let was = its(&sim);
+            let due = plan_of(&sim, &desired, &policy).await;
+            let brief =
+                Brief { spared: &spared, ..Brief::new(&Goal::Converge, &keyring, &policy) };
+            let (_, plan) = pass::look(&sim, &mut desired, &brief).await.unwrap();
+            // Each difference is either put right or reported.
+            let said = plan.changes.changes.len() + plan.changes.left_out.len();
+            prop_assert_eq!(said, due.changes.changes.len());
+            let cancel = CancellationToken::new();
+            let (_, rest) =
+                pass::converge(&sim, &mut desired, plan, &brief, &|_, _| {}, &cancel).await.unwrap();
+            prop_assert!(rest.is_empty(), "{:#?}", rest.changes);
+            prop_assert_eq!(its(&sim), was);
+            // Nothing is forgotten: the whole is the same as without that detour.
+            pass_over(&sim, &desired, &policy).await.unwrap();
+            let rest = plan_of(&sim, &desired, &policy).await;
+            prop_assert!(rest.is_empty(), "{:#?}", rest.changes);
+            Ok(())
+        })?;
+    }
+
+    #[test]
     fn nothing_else_is_touched_or_forgotten(
         before in project(),
         after in project(),

@@ -29,8 +29,14 @@ pub(super) fn run(
 ) -> Result<Exit, Error> {
     // A file that does not compile says nothing of who uses what; the secrets are there all the same.
     let desired = project.draw(super::now()).ok().map(|compiled| compiled.desired);
-    let used_by =
-        |name: &SecretName| desired.as_ref().map_or_else(BTreeSet::new, |d| users(d, name));
+    let told = project.spec.watch.secrets();
+    let used_by = |name: &SecretName| {
+        let mut all = desired.as_ref().map_or_else(BTreeSet::new, |d| users(d, name));
+        if told.contains_key(name) {
+            all.insert("[watch]".to_owned());
+        }
+        all
+    };
     let entries = vault.list();
     let date = |since: Option<u64>| {
         let since = jiff::Timestamp::from_millisecond(i64::try_from(since?).ok()?).ok()?;
