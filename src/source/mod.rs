@@ -1,8 +1,9 @@
-//! Where a project comes from: its files, and the folders its images are built from.
+//! Where a project comes from: its files, the folders its images are built from, and git repositories.
 //!
-//! Reads, and never writes. What it reads is handed on as values.
+//! A person's folder is read, and never written. What a repository brings is written into a folder of its own.
 
 mod context;
+pub mod git;
 
 pub use context::{ContextFile, Kind, digest, walk};
 

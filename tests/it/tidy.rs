@@ -106,8 +106,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
 
 /// Who may turn a secret into bytes.
 const MAY_EXPOSE: &[&str] = &[
-    "model", "catalog", "diff", "observed", "engine", "secret", "cert", "cli", "plan", "edit",
-    "notice",
+    "model", "catalog", "diff", "observed", "engine", "source", "notice", "secret", "cert", "cli", "plan", "edit",
 ];
 
 #[test]
