@@ -106,8 +106,10 @@ const LIBRARIES: &[(&str, &[&str])] = &[
 ];
 
 /// Who may turn a secret into bytes.
-const MAY_EXPOSE: &[&str] =
-    &["model", "catalog", "diff", "observed", "engine", "secret", "cert", "cli", "plan", "edit"];
+const MAY_EXPOSE: &[&str] = &[
+    "model", "catalog", "diff", "observed", "engine", "secret", "cert", "cli", "plan", "edit",
+    "web",
+];
 
 #[test]
 fn rooms_use_only_rooms_above_them() {
