@@ -57,7 +57,10 @@ pub(super) fn router(faces: &Faces, door: Door, cancel: &CancellationToken) -> R
         .route("/p/{name}/hooks/{provider}", post(hook_of))
         .route("/api/{what}", post(ask).get(status_json_only))
         .route("/p/{name}/api/{what}", post(ask_of).get(status_json_only))
-        .route("/p/{name}", get(async |Path(name): Path<String>| to(&format!("{name}/status"))))
+        .route(
+            "/p/{name}",
+            get(async |Path(name): Path<String>| to(&format!("{}/status", page::path(&name)))),
+        )
         .route("/p/{name}/", get(async || to("status")));
     let shown: [(&str, MethodRouter<App>); 5] = [
         ("status", get(status_page)),
@@ -140,7 +143,6 @@ impl App {
 }
 
 fn to(place: &str) -> Response {
-    // A name of a project is in the path as it came, so it fits into a header.
     let place = HeaderValue::from_str(place).unwrap_or(HeaderValue::from_static("/status"));
     (StatusCode::SEE_OTHER, [(header::LOCATION, place)]).into_response()
 }
@@ -152,12 +154,10 @@ async fn status_page(State(app): State<App>, name: Named) -> Response {
         Err(problem) if name.is_some() => return problem.into_response(),
         Err(_) => None,
     };
-    let statuses: Vec<_> = app.room.shelf.shown();
-    let statuses: Vec<_> =
-        statuses.iter().map(|face| (face.name().to_owned(), face.status())).collect();
+    let of = |face: &Arc<Face>| (face.name().to_owned(), face.status());
+    let all: Vec<_> = app.room.shelf.shown().iter().map(of).collect();
     let root = if name.is_some() { "../../" } else { "" };
-    let shown = face.as_ref().map(|face| face.status());
-    page::page(shown.as_deref(), &statuses, root, clock::now())
+    page::page(face.as_ref().map(of).as_ref(), &all, root, clock::now())
 }
 
 async fn status_json(State(app): State<App>, name: Named) -> Result<Response, Problem> {

@@ -40,4 +40,5 @@ mod targets;
 mod tidy;
 mod upgrade;
 mod walk;
+mod web;
 mod world;

@@ -19,17 +19,17 @@ use rand::{RngExt as _, distr::Alphanumeric};
 use crate::sync::{Status, Sync};
 use html::Html;
 
+pub(super) use moment::path;
+
+/// A project's name and how it is.
+pub type Named = (String, Arc<Status>);
+
 const STYLE: &str = include_str!("status.css");
 const SCRIPT: &str = include_str!("status.js");
 
 /// Answers with the page of a project, or with the list of all where none is named. `root` leads from the page to
 /// where the list is.
-pub(super) fn page(
-    shown: Option<&Status>,
-    all: &[(String, Arc<Status>)],
-    root: &'static str,
-    now: u64,
-) -> Response {
+pub(super) fn page(shown: Option<&Named>, all: &[Named], root: &'static str, now: u64) -> Response {
     let nonce: String = rand::rng().sample_iter(Alphanumeric).take(24).map(char::from).collect();
     let mut response = Response::new(Body::from(whole(shown, all, root, now, &nonce)));
     let policy = format!(
@@ -46,8 +46,8 @@ pub(super) fn page(
 
 /// Returns the whole page.
 pub fn whole(
-    shown: Option<&Status>,
-    all: &[(String, Arc<Status>)],
+    shown: Option<&Named>,
+    all: &[Named],
     root: &'static str,
     now: u64,
     nonce: &str,
@@ -58,7 +58,9 @@ pub fn whole(
     page.tag("<meta name=\"color-scheme\" content=\"light dark\">\n");
     page.tag("<link rel=\"icon\" href=\"data:,\">\n<title>");
     match shown {
-        Some(status) => page.text(&format!("{} · {}", part::name(status), status.sync.words())),
+        Some((_, status)) => {
+            page.text(&format!("{} · {}", part::name(status), status.sync.words()))
+        }
         None => page.tag("nself watch"),
     };
     page.tag("</title>\n<noscript><meta http-equiv=\"refresh\" content=\"30\"></noscript>\n");
@@ -72,7 +74,7 @@ pub fn whole(
     }
     page.tag("<main>\n");
     match shown {
-        Some(status) => page.piece(&part::parts(status, now)),
+        Some((_, status)) => page.piece(&part::parts(status, now)),
         None => page.tag("<h1>Projects</h1>\n<p>Choose one above.</p>\n"),
     };
     page.tag("</main>\n");
@@ -91,15 +93,10 @@ pub fn body(status: &Status, now: u64) -> String {
     part::parts(status, now).into_string()
 }
 
-fn projects(
-    page: &mut Html,
-    all: &[(String, Arc<Status>)],
-    root: &'static str,
-    shown: Option<&Status>,
-) {
+fn projects(page: &mut Html, all: &[Named], root: &'static str, shown: Option<&Named>) {
     page.tag("<nav aria-label=\"projects\"><ul>\n");
     for (name, status) in all {
-        let is_here = shown.is_some_and(|shown| shown.project == status.project);
+        let is_here = shown.is_some_and(|(shown, _)| shown == name);
         page.tag("<li><a href=\"").tag(root).tag("p/").text(&moment::path(name)).tag("/status\"");
         page.tag(if is_here { " aria-current=\"page\">" } else { ">" });
         page.text(name).tag("</a> <span class=\"quiet\">");

@@ -40,7 +40,7 @@ pub(super) fn took(ms: u64) -> String {
 }
 
 /// Returns a text as a piece of a path.
-pub(super) fn path(text: &str) -> String {
+pub(in crate::web) fn path(text: &str) -> String {
     utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
 
