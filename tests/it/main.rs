@@ -42,4 +42,5 @@ mod tidy;
 mod upgrade;
 mod walk;
 mod watch;
+mod web;
 mod world;

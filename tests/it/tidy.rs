@@ -106,7 +106,8 @@ const LIBRARIES: &[(&str, &[&str])] = &[
 
 /// Who may turn a secret into bytes.
 const MAY_EXPOSE: &[&str] = &[
-    "model", "catalog", "diff", "observed", "engine", "source", "notice", "secret", "cert", "cli", "plan", "edit",
+    "model", "catalog", "diff", "observed", "engine", "source", "notice", "secret", "cert", "web",
+    "cli", "plan", "edit",
 ];
 
 #[test]

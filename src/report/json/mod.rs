@@ -14,6 +14,7 @@ mod run;
 mod schema;
 mod takeover;
 mod trust;
+mod watch;
 
 pub use history::{between, generation, history, verified};
 pub use lock::lock;
@@ -26,6 +27,7 @@ pub use run::{applied, event};
 pub use schema::{OUTPUTS, Output};
 pub use takeover::{accepted, imported};
 pub use trust::{StoreJson, trust};
+pub use watch::{noted, watch};
 
 use serde::Serialize;
 

@@ -14,6 +14,7 @@ use super::{
     run::EventLine,
     takeover::{AcceptedJson, ImportJson},
     trust::TrustJson,
+    watch::{NotedJson, WatchJson},
 };
 use crate::report::{doctor::DoctorJson, removal::RemovalJson};
 
@@ -52,6 +53,11 @@ pub const OUTPUTS: &[Output] = &[
     output::<LogJson<'_>>("log", "nself logs --json: each line"),
     output::<VersionJson<'_>>("version", "nself version --json"),
     output::<InitJson<'_>>("init", "nself init --json"),
+    output::<WatchJson<'_>>("watch", "nself watch: GET /api/status"),
+    output::<NotedJson>(
+        "watch-noted",
+        "nself watch: POST /api/look, pause, resume, retry, approve",
+    ),
 ];
 
 const fn output<T: JsonSchema>(name: &'static str, printed_by: &'static str) -> Output {
