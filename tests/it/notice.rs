@@ -213,7 +213,7 @@ async fn errors_say_what_is_wrong_and_no_secret() {
              followed: write the address it points to"
         )
     );
-    drop(server);
+    server.stop().await;
     let gone = fails(webhook(&format!("http://{at}{path}")), &trust).await;
     assert_eq!(
         gone,
@@ -303,5 +303,12 @@ fn all_that_cannot_work_is_said_at_once() {
         QUICK,
     );
     let wrong: Vec<String> = wrong.unwrap_err().iter().map(ToString::to_string).collect();
-    insta::assert_snapshot!(wrong.join("\n"), @"");
+    insta::assert_snapshot!(wrong.join("\n"), @"
+    the webhook cannot be told anything: its address cannot be read; write it like https://host/path
+    the channel cannot be told anything: its address has a user in it; take what is before the @ away
+    the mailbox cannot be told anything: its server does not say how it is spoken with; write it like smtp://mail.example.org:587 or smtps://mail.example.org
+    the mailbox cannot be told anything: nobody is to be written to; name an address in `to`
+    the mailbox cannot be told anything: `nobody` is no address of a person; write it like nself <nself@example.org>
+    the mailbox cannot be told anything: of `user` and `password` there is only one; set both, or none
+    ");
 }

@@ -107,14 +107,10 @@ impl Place {
         // Forges can lie below a path, and then so does their API. Only GitLab has groups in groups.
         let below = match (kind, api) {
             (Kind::GitLab, Some(api)) => {
-                let inside = api.split_once("://").map_or("", |(_, rest)| rest);
-                let inside = inside.split_once('/').map_or("", |(_, path)| path);
-                inside
-                    .trim_end_matches('/')
-                    .trim_end_matches("api/v4")
-                    .split('/')
-                    .filter_map(segment)
-                    .count()
+                let path = api.split_once("://").and_then(|(_, rest)| rest.split_once('/'));
+                let path = path.map_or("", |(_, path)| path).trim_end_matches('/');
+                let path = path.trim_end_matches("api/v4").split('/').filter_map(segment);
+                path.zip(&segments).take_while(|(one, other)| one == *other).count()
             }
             (Kind::GitLab, None) => 0,
             (Kind::GitHub | Kind::Gitea | Kind::Bitbucket, _) => segments.len().saturating_sub(2),

@@ -78,26 +78,64 @@ async fn told(kind: Kind, git: &str, target: Option<&str>) -> String {
 async fn github_is_told() {
     let told =
         told(Kind::GitHub, "git@git.acme.org:acme/shop.git", Some("https://st.acme.org/")).await;
-    insta::assert_snapshot!(told, @"");
+    insta::assert_snapshot!(told, @r#"
+    POST /api/repos/acme/shop/statuses/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa HTTP/1.1
+    host: HOST
+    content-type: application/json
+    accept: application/vnd.github+json
+    authorization: Bearer token-0123456789
+    x-github-api-version: 2022-11-28
+    content-length: 121
+
+    {"context":"nself/shop","description":"shop runs it, generation 7","state":"pending","target_url":"https://st.acme.org/"}
+    pending success failure
+    "#);
 }
 
 #[tokio::test]
 async fn gitlab_is_told() {
     let told = told(Kind::GitLab, "https://git.acme.org/acme/web/shop.git", None).await;
-    insta::assert_snapshot!(told, @"");
+    insta::assert_snapshot!(told, @r#"
+    POST /api/projects/acme%2Fweb%2Fshop/statuses/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa HTTP/1.1
+    host: HOST
+    content-type: application/json
+    private-token: token-0123456789
+    content-length: 82
+
+    {"description":"shop runs it, generation 7","name":"nself/shop","state":"pending"}
+    pending success failed
+    "#);
 }
 
 #[tokio::test]
 async fn gitea_is_told() {
     let told =
         told(Kind::Gitea, "https://git.acme.org/acme/shop", Some("https://st.acme.org/")).await;
-    insta::assert_snapshot!(told, @"");
+    insta::assert_snapshot!(told, @r#"
+    POST /api/repos/acme/shop/statuses/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa HTTP/1.1
+    host: HOST
+    content-type: application/json
+    authorization: token token-0123456789
+    content-length: 121
+
+    {"context":"nself/shop","description":"shop runs it, generation 7","state":"pending","target_url":"https://st.acme.org/"}
+    pending success failure
+    "#);
 }
 
 #[tokio::test]
 async fn bitbucket_is_told() {
     let told = told(Kind::Bitbucket, "https://git.acme.org/acme/shop", None).await;
-    insta::assert_snapshot!(told, @"");
+    insta::assert_snapshot!(told, @r#"
+    POST /api/repositories/acme/shop/commit/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/statuses/build HTTP/1.1
+    host: HOST
+    content-type: application/json
+    authorization: Bearer token-0123456789
+    content-length: 193
+
+    {"description":"shop runs it, generation 7","key":"nself/shop","name":"nself/shop","state":"INPROGRESS","url":"https://bitbucket.org/acme/shop/commits/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}
+    INPROGRESS SUCCESSFUL FAILED
+    "#);
 }
 
 #[tokio::test]

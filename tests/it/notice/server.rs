@@ -65,7 +65,7 @@ pub struct Server {
     authority: String,
     is_tls: bool,
     got: mpsc::UnboundedReceiver<Got>,
-    _task: AbortOnDropHandle<()>,
+    task: AbortOnDropHandle<()>,
 }
 
 impl Server {
@@ -103,7 +103,7 @@ impl Server {
         });
         let host = if is_tls { "localhost" } else { "127.0.0.1" };
         let authority = format!("{host}:{port}");
-        Self { authority, is_tls, got, _task: AbortOnDropHandle::new(task) }
+        Self { authority, is_tls, got, task: AbortOnDropHandle::new(task) }
     }
 
     pub fn authority(&self) -> &str {
@@ -112,6 +112,12 @@ impl Server {
 
     pub fn url(&self, path: &str) -> String {
         format!("{}://{}{path}", if self.is_tls { "https" } else { "http" }, self.authority)
+    }
+
+    /// Stops, so that nobody answers there.
+    pub async fn stop(self) {
+        self.task.abort();
+        let _ = self.task.await;
     }
 
     /// Waits for the next request.
@@ -152,6 +158,11 @@ async fn answer<S: AsyncRead + AsyncWrite + Unpin>(
 }
 
 async fn read<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut BufReader<S>) -> Option<Got> {
+    // A greeting of TLS, which gets what a server of the web says to it.
+    if stream.fill_buf().await.ok()?.first() == Some(&0x16) {
+        stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.ok()?;
+        return None;
+    }
     let mut line = String::new();
     stream.read_line(&mut line).await.ok().filter(|read| *read > 0)?;
     let mut headers = Vec::new();
