@@ -302,7 +302,7 @@ mod tests {
             let status = StatusCode::from_u16(status).unwrap();
             Answer { status, wait, text: "no\n team".to_owned() }.judge()
         };
-        let hour = Some(Duration::from_secs(3_600));
+        let hour = Some(Duration::from_hours(1));
         assert_eq!(judge(204, None), Ok(()));
         assert_eq!(judge(500, None).unwrap_err().again, Again::Soon);
         assert_eq!(judge(429, hour).unwrap_err().again, Again::After(LONGEST_WAIT));
