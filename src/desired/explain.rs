@@ -5,7 +5,10 @@
 
 use super::{Desired, Field, Path, Resource, Rule, Value};
 use crate::{
-    model::{ByteSize, Cpus, Diagnostic, Millis, Origin, ResourceId, ServiceName, decode::suggest},
+    model::{
+        ByteSize, Cpus, Diagnostic, Millis, Origin, ResourceId, ServiceName, WatchMode,
+        decode::suggest,
+    },
     spec::{Service, Spec},
 };
 
@@ -62,7 +65,7 @@ pub fn explain(spec: &Spec, desired: &Desired, key: &str) -> Result<Vec<Explaine
 }
 
 /// Keys of a service that are not fields of a resource.
-const OWN: [&str; 5] = ["kind", "version", "port", "route", "replicas"];
+const OWN: [&str; 6] = ["kind", "version", "port", "route", "replicas", "watch"];
 
 /// Keys of a service and the fields they become, where the words differ.
 const RENAMED: [(&str, &str); 24] = [
@@ -93,7 +96,7 @@ const RENAMED: [(&str, &str); 24] = [
 ];
 
 fn project(spec: &Spec, key: &str) -> Option<Vec<Explained>> {
-    let gateway = &spec.gateway;
+    let (gateway, watch) = (&spec.gateway, &spec.watch);
     let place = |origin: Option<&Origin>| origin.cloned().unwrap_or(Origin::Default);
     let all = [
         ("project.name", spec.name.value.to_string(), spec.name.origin.clone()),
@@ -112,6 +115,21 @@ fn project(spec: &Spec, key: &str) -> Option<Vec<Explained>> {
             "gateway.bind",
             spec.gateway_address(),
             place(gateway.bind.as_ref().map(|bind| &bind.origin)),
+        ),
+        (
+            "watch.mode",
+            watch.mode.as_ref().map_or(WatchMode::Heal, |mode| mode.value).word().to_owned(),
+            place(watch.mode.as_ref().map(|mode| &mode.origin)),
+        ),
+        (
+            "watch.every",
+            watch.every().to_string(),
+            place(watch.every.as_ref().map(|every| &every.origin)),
+        ),
+        (
+            "watch.poll",
+            watch.poll().to_string(),
+            place(watch.poll.as_ref().map(|poll| &poll.origin)),
         ),
     ];
     let found: Vec<_> = all
@@ -149,6 +167,14 @@ fn own(spec: &Spec, name: &ServiceName, service: &Service, rest: &str) -> Vec<Ex
             "replicas",
             service.replicas().to_string(),
             or(settings.replicas.as_ref().map(|r| &r.origin), &Origin::Default),
+        ),
+        (
+            "watch",
+            spec.watch_mode(name).word().to_owned(),
+            or(
+                settings.watch.as_ref().or(spec.watch.mode.as_ref()).map(|mode| &mode.origin),
+                &Origin::Default,
+            ),
         ),
     ];
     let version = spec.version(service);

@@ -50,7 +50,7 @@ pub fn narrow(
 }
 
 /// Leaves out of `changes` what belongs to the services in `spared`, also where others need it, and what cannot be
-/// without it: whatever needs a resource of theirs that is not there.
+/// without it: whatever needs a resource of theirs that is not there, and removals of what stays in use.
 pub fn spare(mut changes: Changes, desired: &Desired, spared: &BTreeSet<ServiceName>) -> Changes {
     if spared.is_empty() {
         return changes;
@@ -76,6 +76,20 @@ pub fn spare(mut changes: Changes, desired: &Desired, spared: &BTreeSet<ServiceN
             waiting.insert(change.id.clone());
         }
     }
+    // What stays as it is may still use what nobody wants any more.
+    let mut staying: BTreeSet<ServiceName> = spared.clone();
+    staying.extend(waiting.iter().filter_map(|id| service_of(id, desired, spared)));
+    let is_live = |change: &&Change| waiting.contains(&change.id) && change.subject.is_some();
+    let stays = changes.changes.iter().any(|change| is_live(&change));
+    let removals = changes.changes.iter().filter(|change| change.action == Action::Remove);
+    let kept: Vec<ResourceId> = removals
+        .filter(|change| match service_of(&change.id, desired, &staying) {
+            Some(service) => staying.contains(&service),
+            None => stays,
+        })
+        .map(|change| change.id.clone())
+        .collect();
+    waiting.extend(kept);
     for change in std::mem::take(&mut changes.changes) {
         if waiting.contains(&change.id) {
             let service = service_of(&change.id, desired, spared);

@@ -16,6 +16,7 @@
 mod away;
 mod bench;
 mod case;
+mod ci;
 mod cli;
 mod compile;
 mod converge;
@@ -39,6 +40,7 @@ mod spec;
 mod takeover;
 mod targets;
 mod tidy;
+mod unit;
 mod upgrade;
 mod walk;
 mod watch;
