@@ -1,4 +1,4 @@
-"""Runs the rows and prints the table: `tests/bench/run [--trial] [ROW...]`."""
+"""Runs rows and prints their table: `tests/bench/run [--trial] [ROW...]`."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def main() -> int:
         print(f"error: there is no row {', '.join(map(str, sorted(unknown)))}", file=sys.stderr)
         return 64
     begin = time.monotonic() - given.before
-    run = results.Run(Engine(), given.root, given.command)
+    run = results.Run(Engine(), given.root, given.command, given.publish)
     run.know("nself", Nself(given.nself, Path()).version())
     run.know("compose", given.no_compose or _version(Compose(given.compose, Path())))
     run.know("terraform", given.no_terraform or _version(Terraform(given.terraform, Path())))
@@ -51,17 +51,16 @@ def main() -> int:
                 details[max(row.titles)] = row.details(given.root)
             # What is known so far is kept, whatever becomes of the rest.
             run.finish(time.monotonic() - begin, titles, details)
-            if not given.trial and not failed:
-                run.keep_row(own)
+            if not given.trial:
+                run.keep_row(own, failed)
             run.keep(lines, run.text(lines), publish=False)
     if given.publish:
         run.finish(time.monotonic() - begin, titles, details)
         lines = run.recall()
     text = run.text(lines)
-    print(f"\n{text}", flush=True)
-    # A row that came to an early end says so in its place.
-    whole = wanted == frozenset(titles) and not given.trial and given.repetitions >= TURNS
-    run.keep(lines, text, publish=whole or given.publish)
+    if not given.part:
+        print(f"\n{text}", flush=True)
+    run.keep(lines, text, publish=given.publish)
     return 1 if broken else 0
 
 
@@ -119,6 +118,7 @@ def _arguments() -> argparse.Namespace:
     internal.add_argument("--build", type=float, nargs=2, metavar=("SECONDS", "BYTES"), help="of the whole build")
     internal.add_argument("--before", type=float, default=0, help="seconds that the run took before this")
     internal.add_argument("--repetitions", type=int, default=TURNS, help="fewer publish nothing")
+    internal.add_argument("--part", action="store_true", help="prints no table: other rows follow")
     internal.add_argument("--command", default="tests/bench/run", help="as it was typed")
     internal.add_argument("--root", type=Path, default=Path(__file__).resolve().parents[3])
     given = parser.parse_args()

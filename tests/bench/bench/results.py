@@ -27,7 +27,7 @@ BEGIN, END = "<!-- benchmark: tests/bench/run writes this -->", "<!-- benchmark 
 class Run:
     """One run: on what machine, of what, when."""
 
-    def __init__(self, engine: Engine, root: Path, command: str) -> None:
+    def __init__(self, engine: Engine, root: Path, command: str, publish: bool = False) -> None:
         self.root = root
         self.begun = datetime.datetime.now(datetime.timezone.utc)
         self.titles: dict[int, str] = {}
@@ -36,6 +36,9 @@ class Run:
         self.origins: dict[int, str] = {}
         self.took = 0.0
         self.facts = _facts(engine, root, command)
+        self.before = f"load before {os.getloadavg()[0]:.1f}, {_others(engine)}"
+        if not publish:
+            self.facts["before"] = self.before
 
     def finish(self, took: float, titles: dict[int, str], details: dict[int, str]) -> None:
         """`details` are beneath the lines of a row, by its number."""
@@ -63,15 +66,18 @@ class Run:
                 parts.append(self.details[number])
         return "\n\n".join(parts) + "\n"
 
-    def keep_row(self, lines: Sequence[Line]) -> None:
-        """Keeps what one row came to below target/, for a table that is put together of several runs."""
+    def keep_row(self, lines: Sequence[Line], failed: bool) -> None:
+        """Keeps what one row came to below target/, for a table that is put together of several runs. One that came
+        to an early end says so, unless there is an earlier one that did not."""
         now = datetime.datetime.now(datetime.timezone.utc)
         origin = (f"Measured {now:%Y-%m-%d %H:%M} UTC, commit {self.facts['commit']}, {self.facts['command']}, "
-                  f"load before {self.facts['load before']}.")
+                  f"{self.before}.")
         for number in {line.row for line in lines}:
             own = {"origin": origin, "details": self.details.get(number, ""),
                    "lines": [_raw(line) for line in lines if line.row == number]}
             place = self.root / ROWS / f"{number}.json"
+            if failed and place.exists():
+                continue
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_text(json.dumps(own, indent=1) + "\n")
 
@@ -122,11 +128,15 @@ def _facts(engine: Engine, root: Path, command: str) -> dict[str, str]:
         "machine": f"{_processor()}, {os.cpu_count()} cores, {memory:.0f} GB of memory",
         "system": f"{info['OperatingSystem']}, Linux {platform.release()}",
         "engine": f"Docker {version['Version']}, storage {info['Driver']}, "
-                  f"cgroup version {info.get('CgroupVersion', 1)}, {info['ContainersRunning']} other containers running",
-        "load before": f"{os.getloadavg()[0]:.1f}",
+                  f"cgroup version {info.get('CgroupVersion', 1)}, {_others(engine)}",
         "commit": _commit(root),
         "command": f"`{command}`",
     }
+
+
+def _others(engine: Engine) -> str:
+    """How many containers run beside those of the benchmark; its own are gone between two rows."""
+    return f"{engine.get('/info')['ContainersRunning']} other containers running"
 
 
 def _processor() -> str:

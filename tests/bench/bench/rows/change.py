@@ -64,10 +64,11 @@ def run(bench: Bench) -> Iterator[Line]:
                     raise
                 absent[own.tool.name] = Figure(words=in_words(error))
         rounds = interleaved(bench.repetitions, {name: own.turn for name, own in ready.items()}, within=240)
+        failures = {name: of.failure for name, of in rounds.items()}
         yield from lines(f"one of {count} changed", {name: [turn.one for turn in of] for name, of in rounds.items()},
-                         {name: Samples([turn.unasked for turn in of]) for name, of in rounds.items()}, absent)
+                         {name: Samples([turn.unasked for turn in of]) for name, of in rounds.items()}, absent, failures)
         yield from lines(f"all {count} changed", {name: [turn.all for turn in of] for name, of in rounds.items()},
-                         {}, absent)
+                         {}, absent, failures)
     finally:
         for own in stacks:
             bench.engine.clear(own.tool.own(own.project))
@@ -121,10 +122,11 @@ class Stack:
         run_command(["docker", verb, *names]).ensure()
 
 
-def lines(what: str, seen: dict[str, list[Seen]], unasked: dict[str, Samples], absent: dict[str, Figure]
-          ) -> Iterator[Line]:
+def lines(what: str, seen: dict[str, list[Seen]], unasked: dict[str, Samples], absent: dict[str, Figure],
+          failures: dict[str, str]) -> Iterator[Line]:
     def line(words: str, unit: Unit, of: Callable[[Seen], list[float]], notes: list[str] | None = None) -> Line:
-        figures = {name: Figure(Samples([value for one in runs for value in of(one)])) for name, runs in seen.items()}
+        figures = {name: Figure(Samples([value for one in runs for value in of(one)], failures.get(name, "")))
+                   for name, runs in seen.items()}
         return Line(NUMBER, what + words, unit, figures | absent, notes=notes or [])
 
     notes = [f"{name}: each service was asked {median(one.rate for one in runs):.0f} times a second, which took "
