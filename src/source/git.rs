@@ -314,7 +314,14 @@ impl Repository {
             &refspec,
         ];
         let done = self.git.answer(Bounds::Fetches(self.limits.fetch), &args).await;
-        done.map_err(|failure| self.error("fetch from", failure))?;
+        if let Err(failure) = done {
+            let (attempt, limit) = ("fetch from", self.limits.fetch);
+            if lock::is_full(&self.git.folder, limit) {
+                let (attempt, url) = (attempt.to_owned(), self.remote.url.to_string());
+                return Err(Error::TooLarge { attempt, url, limit });
+            }
+            return Err(self.error(attempt, failure));
+        }
         if !self.has(&found.object, &found.commit).await {
             let what = format!("commit that is called {}", found.name);
             let url = self.remote.url.to_string();
@@ -413,7 +420,8 @@ impl Repository {
         let mut listing = listing.map_err(|failure| self.error("read", failure))?;
         let links = std::mem::take(&mut listing.links);
         if !links.is_empty() {
-            let ids: String = links.iter().map(|link| format!("{}\n", link.object)).collect();
+            let ids: Vec<&str> = links.iter().map(|link| link.object.as_str()).collect();
+            let ids = ids.join("\n") + "\n";
             let args = ["cat-file", "--batch"];
             let answer =
                 self.git.program("git", Bounds::Reads, &args, Some(ids.into_bytes())).await;

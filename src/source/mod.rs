@@ -3,6 +3,7 @@
 //! A person's folder is read, and never written. What a repository brings is written into a folder of its own.
 
 mod context;
+pub mod folder;
 pub mod git;
 
 pub use context::{ContextFile, Kind, digest, walk};

@@ -1,7 +1,7 @@
 //! What every engine owes: the same obligations for each, so that a simulated one cannot drift from the
 //! truth. An engine that is missing is a failure, not a skip.
 
-mod companion;
+pub(crate) mod companion;
 mod containers;
 mod docker;
 mod elsewhere;

@@ -26,6 +26,7 @@ mod doctor;
 mod engine;
 mod examples;
 mod explain;
+mod git;
 mod hostile;
 mod import;
 mod leftovers;

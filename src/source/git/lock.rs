@@ -11,10 +11,18 @@ use std::{
 use rustix::fs::{FlockOperation, flock};
 
 use super::Error;
+use crate::model::ByteSize;
 
 /// A lock on a folder, held while it lives. It goes with the process, however that ends.
 #[derive(Debug)]
-pub(super) struct Lock(#[expect(dead_code, reason = "the open file is the lock")] File);
+pub(super) struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // A program that is just being started holds a copy of the open file for a moment, and with it the lock.
+        let _ = flock(&self.0, FlockOperation::Unlock);
+    }
+}
 
 impl Lock {
     /// Makes `folder` if needed and takes its lock, or says who has it.
@@ -78,6 +86,15 @@ pub(super) fn tidy(repository: &Path) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// Returns whether a fetch that failed had written as much as it may.
+pub(super) fn is_full(repository: &Path, limit: ByteSize) -> bool {
+    let Ok(entries) = repository.join("objects/pack").read_dir() else { return false };
+    entries.flatten().any(|entry| {
+        let is_begun = entry.file_name().to_string_lossy().starts_with("tmp_pack");
+        is_begun && entry.metadata().is_ok_and(|meta| meta.len() / 512 >= limit.0 / 512)
+    })
 }
 
 /// Removes a file or a folder with all that is in it, if it is there.
