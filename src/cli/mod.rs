@@ -42,6 +42,7 @@ mod trust;
 mod ui;
 mod urls;
 mod version;
+mod watch;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -136,6 +137,9 @@ enum Command {
     Rollback(rollback::RollbackArgs),
     History(history::HistoryArgs),
     Drift(drift::DriftArgs),
+    Watch(watch::WatchArgs),
+    Approve(watch::ApproveArgs),
+    Retry(watch::RetryArgs),
     Adopt(adopt::AdoptArgs),
     #[command(visible_alias = "up")]
     Start(start::StartArgs),
@@ -227,6 +231,9 @@ impl Command {
             Self::Rollback(args) => rollback::run(&args, context).await,
             Self::History(args) => history::run(&args, context),
             Self::Drift(args) => drift::run(&args, context).await,
+            Self::Watch(args) => Box::pin(watch::run(&args, context)).await,
+            Self::Approve(args) => watch::approve(&args, context).await,
+            Self::Retry(args) => watch::retry(&args, context).await,
             Self::Adopt(args) => Box::pin(adopt::run(&args, context)).await,
             Self::Start(args) => start::run(&args, context).await,
             Self::Stop(args) => stop::run(&args, context).await,

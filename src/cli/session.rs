@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::{
     controller::{self, Pass, Place, Project},
     desired::{Compiled, Container, Phase},
-    engine::docker::Docker,
+    engine::{self, docker::Docker},
     model::{Diagnostic, ServiceName},
     observed::{SeenContainer, State},
     report,
@@ -45,6 +45,17 @@ pub(super) async fn engine(context: &Context, project: &Project) -> Result<Docke
         // Where the address came from matters once it does not answer.
         Error::from(error).noting(&format!("from {}", choice.by))
     })
+}
+
+/// Connects to the project's engine, as somebody does who goes on when there is none.
+pub(super) async fn connect(context: &Context, project: &Project) -> Result<Docker, engine::Error> {
+    let file = project.spec.engine.as_ref().map(|engine| engine.value.as_str());
+    let choice = address::choose(context.globals.engine.as_deref(), file, &project.place.variables);
+    let address = choice.check().map_err(|error| {
+        let cause = engine::Cause(error.gist());
+        engine::Error::Unreachable { address: choice.address.clone(), cause }
+    })?;
+    Docker::connect_to(&address, project.keyring.clone()).await
 }
 
 /// Works out what should be, without asking an engine.

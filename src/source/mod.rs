@@ -32,13 +32,18 @@ pub fn read(
 ) -> Result<(File, Option<File>), (PathBuf, io::Error)> {
     let main_file = file(main).map_err(|error| (main.to_owned(), error))?;
     let Some(environment) = environment else { return Ok((main_file, None)) };
-    let stem = main.file_stem().and_then(|stem| stem.to_str()).unwrap_or("nself");
-    let overlay = main.with_file_name(format!("{stem}.{environment}.toml"));
+    let overlay = overlay(main, environment);
     match file(&overlay) {
         Ok(overlay) => Ok((main_file, Some(overlay))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok((main_file, None)),
         Err(error) => Err((overlay, error)),
     }
+}
+
+/// Returns where the overlay of an environment is, beside the main file.
+pub fn overlay(main: &Path, environment: &str) -> PathBuf {
+    let stem = main.file_stem().and_then(|stem| stem.to_str()).unwrap_or("nself");
+    main.with_file_name(format!("{stem}.{environment}.toml"))
 }
 
 /// Reads one file.

@@ -1,6 +1,13 @@
 //! Takes connections: so many at once, none for ever, and none longer than a second after the end.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    future::poll_fn,
+    io,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use axum::Router;
 use hyper::server::conn::http1;
@@ -39,13 +46,14 @@ pub async fn serve(listener: Listener, faces: Faces, cancel: CancellationToken) 
     let network = async {
         let Some(tcp) = &tcp else { return cancel.cancelled().await };
         let router = router(&faces, Door::Network, &cancel);
-        accept(NETWORK, &tasks, &router, &cancel, async || tcp.accept().await.map(|(one, _)| one))
-            .await;
+        let next = |context: &mut Context<'_>| tcp.poll_accept(context).map_ok(|(one, _)| one);
+        accept(NETWORK, &tasks, &router, &cancel, next).await;
     };
     let own = async {
         let Some(unix) = &unix else { return cancel.cancelled().await };
         let router = router(&faces, Door::Own, &cancel);
-        let next = async || unix.listener.accept().await.map(|(one, _)| one);
+        let next =
+            |context: &mut Context<'_>| unix.listener.poll_accept(context).map_ok(|(one, _)| one);
         accept(OWN, &tasks, &router, &cancel, next).await;
     };
     tokio::join!(network, own);
@@ -59,12 +67,12 @@ async fn accept<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     tasks: &TaskTracker,
     router: &Router,
     cancel: &CancellationToken,
-    next: impl AsyncFn() -> std::io::Result<S>,
+    next: impl Fn(&mut Context<'_>) -> Poll<io::Result<S>>,
 ) {
     let places = Arc::new(Semaphore::new(most));
     loop {
         let place = Arc::clone(&places).acquire_owned();
-        let taken = async { (place.await, next().await) };
+        let taken = async { (place.await, poll_fn(&next).await) };
         let taken = tokio::select! {
             taken = taken => taken,
             () = cancel.cancelled() => return,

@@ -5,12 +5,14 @@
 //! pass at a time. A death at any moment loses nothing: what should be is in the source, what is is on the engine,
 //! and what was tried is in the ledger before it is tried.
 
+mod git;
 mod handle;
 mod origin;
 mod picture;
 mod run;
 mod turn;
 
+pub use git::{Git, Shell};
 pub use handle::{Closed, Handle, Request};
 pub use origin::{Folder, Origin, Trouble};
 pub use run::{Brief, Settings, Told, run};

@@ -1,8 +1,12 @@
 //! Where the loop gets what should be.
 
-use std::future::Future;
+use std::{collections::BTreeSet, future::Future, path::PathBuf};
 
-use crate::{controller::Place, sync::Revision};
+use crate::{
+    controller::{Place, Project},
+    source::{folder::Changes, overlay},
+    sync::Revision,
+};
 
 /// A source of what should be.
 pub trait Origin: Send {
@@ -23,6 +27,9 @@ pub trait Origin: Send {
     /// Returns where the files in use are.
     fn place(&self) -> Place;
 
+    /// Hears which project its files make, so that it knows which files count.
+    fn learn(&mut self, project: &Project);
+
     /// Comes back when files in use were changed by somebody; never where that cannot be known.
     fn changed(&mut self) -> impl Future<Output = ()> + Send;
 }
@@ -38,15 +45,31 @@ pub struct Trouble {
 }
 
 /// A folder of this machine, as it is.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Folder {
     place: Place,
+    folders: BTreeSet<PathBuf>,
+    changes: Option<Changes>,
 }
 
 impl Folder {
     /// Returns the folder of a project.
     pub fn new(place: Place) -> Self {
-        Self { place }
+        let mut folder = Self { place, folders: BTreeSet::new(), changes: None };
+        folder.watch();
+        folder
+    }
+
+    /// Watches the files that count. Where that is not possible there is still the timer.
+    fn watch(&mut self) {
+        let Place { file, environment, .. } = &self.place;
+        let overlay = environment.as_deref().map(|environment| overlay(file, environment));
+        let files: Vec<PathBuf> = std::iter::once(file.clone()).chain(overlay).collect();
+        let folders: Vec<PathBuf> = self.folders.iter().cloned().collect();
+        let watched = Changes::watch(&files, &folders);
+        let unheard =
+            |error: &std::io::Error| tracing::warn!("changes of files are not heard of: {error}");
+        self.changes = watched.inspect_err(unheard).ok();
     }
 }
 
@@ -71,7 +94,23 @@ impl Origin for Folder {
         self.place.clone()
     }
 
+    fn learn(&mut self, project: &Project) {
+        let builds =
+            project.spec.services.values().filter_map(|service| service.settings.build.as_ref());
+        let folders = builds.map(|build| project.folder().join(&build.value.context)).collect();
+        if self.folders != folders {
+            self.folders = folders;
+            self.watch();
+        }
+    }
+
     async fn changed(&mut self) {
-        std::future::pending::<()>().await;
+        let heard = match &mut self.changes {
+            Some(changes) => changes.changed().await.is_ok(),
+            None => false,
+        };
+        if !heard {
+            std::future::pending::<()>().await;
+        }
     }
 }

@@ -35,7 +35,6 @@ const RESTLESS: Duration = Duration::from_secs(10);
 const PUSHES: Duration = Duration::from_secs(1);
 
 /// What a loop is given.
-#[derive(Debug)]
 pub struct Brief<'a> {
     /// Where it keeps what it remembers.
     pub folder: PathBuf,
@@ -45,6 +44,8 @@ pub struct Brief<'a> {
     pub status: watch::Sender<Arc<Status>>,
     /// What it is asked for.
     pub requests: mpsc::Receiver<Request>,
+    /// Hears of the project whenever its file was read.
+    pub read: &'a (dyn Fn(&Project) + Sync),
     /// What ends it, once what it is at is finished.
     pub cancel: &'a CancellationToken,
 }
@@ -87,7 +88,7 @@ pub async fn run<O: Origin, E: Engine + Lock + Listen>(
     events: &(dyn Fn(&Plan, Event) + Sync),
     tell: &(dyn Fn(Told) + Sync),
 ) -> Result<(), history::Error> {
-    let Brief { folder, settings, status, mut requests, cancel } = brief;
+    let Brief { folder, settings, status, mut requests, read, cancel } = brief;
     let ledger = read_ledger(&folder)?;
     let now = Instant::now();
     let mut watch = Watch {
@@ -125,7 +126,7 @@ pub async fn run<O: Origin, E: Engine + Lock + Listen>(
         if causes.asks_repository() {
             asked_at = Some(Instant::now());
         }
-        let turn = watch.turn(&causes, &connect, events, cancel).await;
+        let turn = watch.turn(&causes, &connect, read, events, cancel).await;
         if cancel.is_cancelled() {
             watch.publish(|status| status.phase = Phase::Stopping);
             return Ok(());

@@ -14,6 +14,7 @@ use crate::{
     },
     engine::{self, Engine, Lock},
     plan::{Event, Outcome, Plan, Policy},
+    spec::Reach,
     sync::{self, Aim, LastPass, Leave, Pending, Phase, Result as CameOf, Revision, aim, leave},
 };
 
@@ -68,13 +69,14 @@ impl<O: Origin, E: Engine + Lock> Watch<O, E> {
         &mut self,
         causes: &Pending,
         connect: &impl AsyncFn(&Project) -> Result<E, engine::Error>,
+        read: &(dyn Fn(&Project) + Sync),
         events: &(dyn Fn(&Plan, Event) + Sync),
         cancel: &CancellationToken,
     ) -> Turn {
         let (at, begin) = (milliseconds(), now());
         let away = self.ask(causes).await;
         let wanted = self.wanted();
-        let ended = self.bring_about(&wanted, connect, events, cancel).await;
+        let ended = self.bring_about(&wanted, connect, read, events, cancel).await;
         let took_ms = u64::try_from(now().duration_since(begin).as_millis()).unwrap_or(u64::MAX);
         let Ended { turn, came_of_it, line, trouble } = ended;
         let last = LastPass {
@@ -152,6 +154,7 @@ impl<O: Origin, E: Engine + Lock> Watch<O, E> {
         &mut self,
         wanted: &Wanted,
         connect: &impl AsyncFn(&Project) -> Result<E, engine::Error>,
+        read: &(dyn Fn(&Project) + Sync),
         events: &(dyn Fn(&Plan, Event) + Sync),
         cancel: &CancellationToken,
     ) -> Ended {
@@ -167,6 +170,8 @@ impl<O: Origin, E: Engine + Lock> Watch<O, E> {
             Ok(project) => project,
             Err(error) => return self.failed(wanted, error),
         };
+        read(&project);
+        self.origin.learn(&project);
         let engine = match self.engine.take() {
             Some(engine) => engine,
             None => match connect(&project).await {
@@ -226,16 +231,17 @@ impl<O: Origin, E: Engine + Lock> Watch<O, E> {
     }
 
     async fn look(&self, engine: &E, project: &Project) -> Result<Pass, Error> {
-        let pass = controller::plan(engine, project, &self.options(), false).await?;
+        let pass = controller::plan(engine, project, &self.options(project), false).await?;
         self.publish(|status| picture::show(status, &pass));
         Ok(pass)
     }
 
-    /// Returns what may be done beside what needs no word.
-    fn options(&self) -> Options {
+    /// Returns what may be done beside what needs no word, and to which services.
+    fn options(&self, project: &Project) -> Options {
+        let Reach { targets, spared, .. } = project.spec.reach();
         let releases = self.ledger.approvals.iter();
         let allow = releases.filter_map(|approval| approval.release.parse().ok()).collect();
-        Options { policy: Policy { allow }, ..Options::default() }
+        Options { policy: Policy { allow }, targets, spared, ..Options::default() }
     }
 
     async fn apply(
@@ -285,8 +291,10 @@ impl<O: Origin, E: Engine + Lock> Watch<O, E> {
             }
         }
         self.publish(|status| status.phase = Phase::Applying);
-        let options =
-            Options { back_on_failure: matches!(wanted, Wanted::Trial(_)), ..self.options() };
+        let options = Options {
+            back_on_failure: matches!(wanted, Wanted::Trial(_)),
+            ..self.options(project)
+        };
         let agree = async |_: &Pass| true;
         let report = controller::apply(engine, project, &options, agree, events, cancel).await?;
         let Some(report) = report else { return Ok(Ended::new(CameOf::Left, "it was stopped")) };

@@ -39,7 +39,8 @@ fn watched(stage: &Stage, test: impl FnOnce(&Handle)) {
                 Docker::connect(&format!("unix://{SOCKET}"), project.keyring.clone()).await
             };
             let (folder, settings) = (stage.folder().join(".nself"), Settings::default());
-            let brief = Brief { folder, settings, status, requests, cancel: &cancel };
+            let brief =
+                Brief { folder, settings, status, requests, read: &|_| {}, cancel: &cancel };
             let run = watch::run(Folder::new(stage.place()), connect, brief, &|_, _| {}, &|_| {});
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.unwrap().block_on(run).unwrap();

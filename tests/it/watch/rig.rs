@@ -106,7 +106,8 @@ impl Rig {
                 if world.is_down.load(Ordering::SeqCst) { Err(engine.away()) } else { Ok(engine) }
             };
             let settings = Settings::default();
-            let brief = Brief { folder, settings, status, requests, cancel: &cancel };
+            let brief =
+                Brief { folder, settings, status, requests, read: &|_| {}, cancel: &cancel };
             let tell = |told| world.told.lock().unwrap().push(told);
             let run = watch::run(origin, connect, brief, &|_, _| {}, &tell);
             Box::pin(run).await.unwrap();
@@ -377,6 +378,8 @@ impl Origin for Pushed {
     fn place(&self) -> Place {
         self.place_in(&self.folder.join("tree"))
     }
+
+    fn learn(&mut self, _: &nself::controller::Project) {}
 
     async fn changed(&mut self) {
         std::future::pending::<()>().await;
