@@ -55,44 +55,47 @@ pub fn spare(mut changes: Changes, desired: &Desired, spared: &BTreeSet<ServiceN
     if spared.is_empty() {
         return changes;
     }
+    // A service is left as a whole, and with it whoever needs what it does not have yet.
+    let mut left = spared.clone();
     let mut missing = BTreeSet::new();
     let mut waiting = BTreeSet::new();
-    for change in &changes.changes {
-        if service_of(&change.id, desired, spared).is_some_and(|name| spared.contains(&name)) {
+    loop {
+        let before = waiting.len();
+        for change in &changes.changes {
+            if waiting.contains(&change.id) {
+                continue;
+            }
+            let service = service_of(&change.id, desired, &left);
+            let is_left = service.as_ref().is_some_and(|service| left.contains(service));
+            let need = needs_one_of(&change.id, desired, &missing).cloned();
+            if !is_left && need.is_none() {
+                continue;
+            }
+            if let Some(need) = need.filter(|_| !is_left) {
+                let text = format!("waits for {need}, which is only reported");
+                changes.notes.push(Note { id: change.id.clone(), text });
+            }
+            left.extend(service);
             waiting.insert(change.id.clone());
             if matches!(change.action, Action::Create | Action::Conflict) {
                 missing.insert(change.id.clone());
             }
         }
-    }
-    for change in &changes.changes {
-        if !waiting.contains(&change.id)
-            && let Some(first) = needs_one_of(&change.id, desired, &missing)
-        {
-            changes.notes.push(Note {
-                id: change.id.clone(),
-                text: format!("waits for {first}, which is only reported"),
-            });
-            waiting.insert(change.id.clone());
+        if waiting.len() == before {
+            break;
         }
     }
-    // What stays as it is may still use what nobody wants any more.
-    let mut staying: BTreeSet<ServiceName> = spared.clone();
-    staying.extend(waiting.iter().filter_map(|id| service_of(id, desired, spared)));
-    let is_live = |change: &&Change| waiting.contains(&change.id) && change.subject.is_some();
-    let stays = changes.changes.iter().any(|change| is_live(&change));
-    let removals = changes.changes.iter().filter(|change| change.action == Action::Remove);
-    let kept: Vec<ResourceId> = removals
-        .filter(|change| match service_of(&change.id, desired, &staying) {
-            Some(service) => staying.contains(&service),
-            None => stays,
-        })
-        .map(|change| change.id.clone())
-        .collect();
-    waiting.extend(kept);
+    // What stays as it is may still use what is everybody's and not wanted any more.
+    let is_live = |change: &Change| waiting.contains(&change.id) && change.subject.is_some();
+    if changes.changes.iter().any(is_live) {
+        let removals = changes.changes.iter().filter(|change| change.action == Action::Remove);
+        let everybodys = removals.filter(|one| service_of(&one.id, desired, &left).is_none());
+        let kept: Vec<ResourceId> = everybodys.map(|change| change.id.clone()).collect();
+        waiting.extend(kept);
+    }
     for change in std::mem::take(&mut changes.changes) {
         if waiting.contains(&change.id) {
-            let service = service_of(&change.id, desired, spared);
+            let service = service_of(&change.id, desired, &left);
             let place = changes.left_out.partition_point(|left| left.change.id <= change.id);
             changes.left_out.insert(place, LeftOut { change, service });
         } else {

@@ -81,12 +81,11 @@ pub fn unit(unit: &Unit) -> String {
     let command: Vec<String> =
         std::iter::once(program).chain(arguments).map(|word| argument(word)).collect();
     line(&format!("ExecStart={}", command.join(" ")));
-    match user {
-        Some(user) => line(&format!("User={}", flat(user))),
-        None => {
-            line("DynamicUser=yes");
-            line(&format!("Environment=HOME=%S/{}", flat(state)));
-        }
+    if let Some(user) = user {
+        line(&format!("User={}", flat(user)));
+    } else {
+        line("DynamicUser=yes");
+        line(&format!("Environment=HOME=%S/{}", flat(state)));
     }
     if !groups.is_empty() {
         let groups: Vec<String> = groups.iter().map(|group| flat(group)).collect();

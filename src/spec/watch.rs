@@ -324,7 +324,7 @@ notify = [
                 }
                 Channel::Mail { to, server, from, login } => {
                     let (user, password) = login.as_ref().unwrap();
-                    let texts = [to, server, from, user, password].map(|it| read(it));
+                    let texts = [to, server, from, user, password].map(read);
                     texts.map(|it| it.expose().to_owned()).join(" ")
                 }
             })
