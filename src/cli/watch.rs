@@ -20,7 +20,7 @@ use crate::{
     },
     model::Sensitive,
     sync::Status,
-    web::{Face, Faces, Follows, Hooks, Listener, Scope, Tokens, serve},
+    web::{Face, Faces, Follows, Hooks, ListenError, Listener, Scope, Tokens, serve},
 };
 
 use self::{home::Home, origin::GitArgs, tell::Teller};
@@ -145,7 +145,8 @@ async fn follow<O: Origin>(
 }
 
 async fn listener(args: &WatchArgs, home: &Home) -> Result<Listener, Error> {
-    let failed = |error| Error::of(Exit::Failed, &error);
+    home.make()?;
+    let failed = |error: ListenError| Error::new(Exit::Failed, error.to_string());
     let listener = Listener::default().at_file(&home.socket()).map_err(failed)?;
     if args.listen == "none" {
         return Ok(listener);

@@ -1,6 +1,9 @@
 //! The folder of a loop: what it remembers, its socket, its tokens.
 
-use std::path::{Path, PathBuf};
+use std::{
+    os::unix::fs::DirBuilderExt as _,
+    path::{Path, PathBuf},
+};
 
 use crate::{cli::Context, controller::Place};
 
@@ -51,6 +54,14 @@ impl Home {
             let what = format!("no loop runs in {} or above it", folder.display());
             Error::usage(what)
                 .remedy("nself watch starts one; --state FOLDER says where another is")
+        })
+    }
+
+    /// Makes the folder, for its owner's eyes only.
+    pub(super) fn make(&self) -> Result<(), Error> {
+        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.0);
+        made.map_err(|error| {
+            Error::of(Exit::Failed, &error).attempting(format!("cannot make {}", self.0.display()))
         })
     }
 
