@@ -31,6 +31,19 @@ pub(super) fn folder(globals: &Globals) -> Result<PathBuf, Error> {
     Ok(folder.clone())
 }
 
+/// What a path begins with that systemd hands over.
+pub(super) const CREDENTIAL: &str = "credential:";
+
+/// Returns where a file is that a person named: what systemd hands over is in a folder of its own.
+pub(super) fn handed_over(file: &Path) -> PathBuf {
+    let name = file.to_str().and_then(|file| file.strip_prefix(CREDENTIAL));
+    let folder = variables().remove("CREDENTIALS_DIRECTORY");
+    match (name, folder) {
+        (Some(name), Some(folder)) => Path::new(&folder).join(name),
+        _ => file.to_owned(),
+    }
+}
+
 /// Finds the project.
 pub(super) fn find(globals: &Globals) -> Result<Place, Error> {
     let folder = folder(globals)?;

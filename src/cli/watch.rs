@@ -2,6 +2,7 @@
 
 mod ask;
 mod home;
+mod install;
 mod origin;
 mod tell;
 
@@ -23,8 +24,8 @@ use crate::{
     web::{Face, Faces, Follows, Hooks, ListenError, Listener, Scope, Tokens, serve},
 };
 
-use self::{home::Home, origin::GitArgs, tell::Teller};
-use super::{Context, Error, Exit, session};
+use self::{home::Home, install::InstallArgs, origin::GitArgs, tell::Teller};
+use super::{Context, Error, Exit, place, session};
 
 /// Follow a git branch, or this folder, and keep what runs as it says
 ///
@@ -65,6 +66,7 @@ enum What {
     Pause(PauseArgs),
     Resume(ResumeArgs),
     Token(TokenArgs),
+    Install(InstallArgs),
 }
 
 /// Make a token for the loop's API
@@ -89,6 +91,7 @@ pub(super) async fn run(args: &WatchArgs, context: &Context) -> Result<Exit, Err
         Some(What::Pause(args)) => return ask::pause(args, context).await,
         Some(What::Resume(args)) => return ask::resume(args, context).await,
         Some(What::Token(args)) => return token(args, context),
+        Some(What::Install(args)) => return install::install(args, context),
         None => {}
     }
     if args.git.is_wanted() {
@@ -97,7 +100,7 @@ pub(super) async fn run(args: &WatchArgs, context: &Context) -> Result<Exit, Err
         let follows = args.git.follows();
         return Box::pin(follow(args, &home, origin, follows, context)).await;
     }
-    let place = super::place::find(&context.globals)?;
+    let place = place::find(&context.globals)?;
     let home = Home::of_folder(args.state.as_deref(), &place);
     Box::pin(follow(args, &home, Folder::new(place), Follows::default(), context)).await
 }
@@ -172,6 +175,7 @@ fn hooks(args: &WatchArgs) -> Result<Hooks, Error> {
 /// Reads a secret that is all there is in a file.
 #[expect(clippy::disallowed_methods, reason = "a file that the command line names")]
 fn secret_in(file: &std::path::Path, what: &str) -> Result<Sensitive, Error> {
+    let file = &place::handed_over(file);
     let text = std::fs::read_to_string(file).map_err(|error| {
         Error::of(Exit::Usage, &error)
             .attempting(&format!("cannot read {what}, {}", file.display()))

@@ -113,7 +113,7 @@ fn a_file_that_is_wrong_touches_nothing() {
         rig.settle().await;
         rig.push("web: no image").await;
         let status = rig.until("it is condemned", |_, status| status.quarantine.is_some()).await;
-        assert!(status.quarantine.unwrap().why.starts_with("nself.toml: "));
+        assert!(status.quarantine.unwrap().why.starts_with("nself.toml:5: "));
         assert_eq!(rig.switched().last().map(String::as_str), Some("web:1"));
         rig.settle().await;
         assert_eq!(rig.image("web").as_deref(), Some("web:1"));

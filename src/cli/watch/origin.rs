@@ -84,8 +84,8 @@ impl GitArgs {
                     Some(file) => Some(secret_in(file, "the password")?),
                     None => None,
                 },
-                ssh_key: self.ssh_key.clone(),
-                known_hosts: self.known_hosts.clone(),
+                ssh_key: self.ssh_key.as_deref().map(place::handed_over),
+                known_hosts: self.known_hosts.as_deref().map(place::handed_over),
                 ca_bundle: variables.get("SSL_CERT_FILE").map(PathBuf::from),
                 variables: variables.clone(),
             },
@@ -120,7 +120,7 @@ impl GitArgs {
     fn verify(&self) -> Result<Option<Verify>, Error> {
         let Some(word) = &self.verify else { return Ok(None) };
         let (kind, file) = word.split_once('=').unwrap_or((word, ""));
-        let file = PathBuf::from(file);
+        let file = std::path::absolute(place::handed_over(file.as_ref())).unwrap_or_default();
         match kind {
             "ssh" if file.is_file() => Ok(Some(Verify::Ssh { allowed_signers: file })),
             "gpg" if file.is_file() => Ok(Some(Verify::Gpg { keys: file })),

@@ -138,7 +138,7 @@ pub(super) fn print(
 ) -> JoinHandle<()> {
     let (mut follow, ui, cancel) = (handle.follow(), context.ui, cancel.clone());
     tokio::spawn(async move {
-        let mut shown = String::new();
+        let mut shown = (0, String::new());
         loop {
             tokio::select! {
                 changed = follow.changed() => if changed.is_err() { return },
@@ -150,12 +150,12 @@ pub(super) fn print(
                 status.head.as_ref().map(|head| format!(" {}", head.label())).unwrap_or_default();
             let line = format!("{}{at}: {}", status.project, last.line);
             // Nothing to do is said once, when it follows on something else.
-            if line == shown
-                && matches!(last.result, CameOf::Nothing | CameOf::Left | CameOf::Failed)
-            {
+            let is_again = line == shown.1
+                && matches!(last.result, CameOf::Nothing | CameOf::Left | CameOf::Failed);
+            if status.passes == shown.0 || is_again {
                 continue;
             }
-            shown.clone_from(&line);
+            shown = (status.passes, line.clone());
             let causes: Vec<&str> = last.causes.iter().map(|cause| cause.word()).collect();
             let time =
                 jiff::Timestamp::from_millisecond(i64::try_from(last.at).unwrap_or_default());

@@ -13,8 +13,9 @@ use crate::{
         now,
     },
     engine::{self, Engine, Lock},
+    model::{Diagnostic, Millis},
     plan::{Event, Outcome, Plan, Policy},
-    spec::Reach,
+    spec::{Reach, Source},
     sync::{self, Aim, LastPass, Leave, Pending, Phase, Result as CameOf, Revision, aim, leave},
 };
 
@@ -376,11 +377,13 @@ impl<O: Origin, E: Engine + Lock> Watch<O, E> {
     /// Something went wrong before anything was changed, or the engine went away.
     fn failed(&mut self, wanted: &Wanted, error: Error) -> Ended {
         let what = match &error {
-            Error::Configuration { diagnostics, .. } => {
-                let first = diagnostics.first().map(|one| one.message.clone()).unwrap_or_default();
+            Error::Configuration { diagnostics, sources } => {
+                let first = diagnostics.first().map(|first| placed(first, sources));
+                let first = first.unwrap_or_else(|| "nself.toml has mistakes".to_owned());
                 match diagnostics.len() {
-                    0 | 1 => format!("nself.toml: {first}"),
-                    many => format!("nself.toml: {first}, and {} more mistakes", many - 1),
+                    0 | 1 => first,
+                    2 => format!("{first}, and one more mistake"),
+                    many => format!("{first}, and {} more mistakes", many - 1),
                 }
             }
             error => causes(error),
@@ -421,7 +424,7 @@ impl<O: Origin, E: Engine + Lock> Watch<O, E> {
         ended
     }
 
-    fn delay(&mut self) -> crate::model::Millis {
+    fn delay(&mut self) -> Millis {
         self.failures.failed(rand::random())
     }
 }
@@ -436,4 +439,16 @@ fn first_failure(report: &Report) -> Option<String> {
             Outcome::Done | Outcome::Skipped(_) => None,
         })
     })
+}
+
+/// Returns a mistake in a line, with the line it is in.
+fn placed(mistake: &Diagnostic, sources: &[Source]) -> String {
+    let Some(label) = mistake.labels.first() else {
+        return format!("nself.toml: {}", mistake.message);
+    };
+    let text = sources.iter().find(|source| source.name == label.file);
+    let before = text.and_then(|text| text.bytes.get(..label.span.start));
+    let line = before.map_or(1, |before| before.iter().filter(|byte| **byte == b'\n').count() + 1);
+    let name = label.file.rsplit('/').next().unwrap_or_default();
+    format!("{name}:{line}: {}", mistake.message)
 }
