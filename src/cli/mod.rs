@@ -66,7 +66,7 @@ use self::{error::Error, exit::Exit, format::Format, interrupt::Interrupt, ui::U
   nself plan                       what would change, and why
   nself -e prod drift --exit-code  for CI: 2 when reality has moved"
 )]
-pub(super) struct Cli {
+struct Cli {
     #[command(flatten)]
     globals: Globals,
     #[command(subcommand)]
@@ -127,7 +127,7 @@ enum When {
 }
 
 #[derive(Debug, Subcommand)]
-pub(super) enum Command {
+enum Command {
     Init(init::InitArgs),
     Import(import::ImportArgs),
     Check(check::CheckArgs),
