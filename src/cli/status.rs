@@ -41,5 +41,8 @@ pub(super) async fn run(_: &StatusArgs, context: &Context) -> Result<Exit, Error
         context.ui.data(&report::json::status(&status, &pass.plan));
     }
     context.ui.print(&report::status(&status, &pass.plan, context.ui.out));
+    if let Some((ledger, runs)) = super::watch::remembered(&project) {
+        context.ui.print(&report::ledger(&ledger, runs, context.ui.out));
+    }
     Ok(Exit::Done)
 }

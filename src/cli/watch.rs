@@ -19,8 +19,9 @@ use crate::{
         Project,
         watch::{Brief, Folder, Handle, Origin, Settings, run as run_loop},
     },
+    history::read_ledger,
     model::Sensitive,
-    sync::Status,
+    sync::{Ledger, Status},
     web::{Face, Faces, Follows, Hooks, ListenError, Listener, Scope, Tokens, serve},
 };
 
@@ -103,6 +104,15 @@ pub(super) async fn run(args: &WatchArgs, context: &Context) -> Result<Exit, Err
     let place = place::find(&context.globals)?;
     let home = Home::of_folder(args.state.as_deref(), &place);
     Box::pin(follow(args, &home, Folder::new(place), Follows::default(), context)).await
+}
+
+/// Returns what a loop over a project remembers, and whether it runs; nothing where none ever did.
+pub(super) fn remembered(project: &Project) -> Option<(Ledger, bool)> {
+    let folder = std::path::absolute(project.folder()).ok()?;
+    let home = Home::near(&folder)?;
+    let runs = std::os::unix::net::UnixStream::connect(home.socket()).is_ok();
+    let ledger = read_ledger(home.folder());
+    ledger.inspect_err(|error| tracing::warn!("{error}")).ok().map(|ledger| (ledger, runs))
 }
 
 /// Runs the loop with its face on the network until it is asked to stop.

@@ -34,6 +34,7 @@ mod unit;
 mod urls;
 mod value;
 mod verdict;
+mod watch;
 
 pub use back::lasting;
 pub use doctor::{Detail, doctor, doctor_json};
@@ -53,3 +54,4 @@ pub use style::Style;
 pub use unit::{Unit, unit};
 pub use urls::urls;
 pub use verdict::{Summary, Verdict};
+pub use watch::ledger;

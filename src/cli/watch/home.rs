@@ -45,16 +45,20 @@ impl Home {
         let folder = folder.map_err(|error| {
             Error::of(Exit::Failed, &error).attempting("cannot find this folder")
         })?;
-        let near =
-            |folder: &Path| [folder.join(".nself/watch"), folder.join(OF_GIT), folder.to_owned()];
-        let mut all = folder.ancestors().flat_map(near);
-        let is_home =
-            |home: &PathBuf| home.join(SOCKET).exists() || home.join("watch.json").is_file();
-        all.find(is_home).map(Self).ok_or_else(|| {
+        Self::near(&folder).ok_or_else(|| {
             let what = format!("no loop runs in {} or above it", folder.display());
             Error::usage(what)
                 .remedy("nself watch starts one; --state FOLDER says where another is")
         })
+    }
+
+    /// Returns that of the loop that runs, or ran, in an absolute folder or above it.
+    pub(super) fn near(folder: &Path) -> Option<Self> {
+        let near =
+            |folder: &Path| [folder.join(".nself/watch"), folder.join(OF_GIT), folder.to_owned()];
+        let is_home =
+            |home: &PathBuf| home.join(SOCKET).exists() || home.join("watch.json").is_file();
+        folder.ancestors().flat_map(near).find(is_home).map(Self)
     }
 
     /// Makes the folder, for its owner's eyes only.
