@@ -60,7 +60,9 @@ impl Metrics {
         // A loop that began anew counts from the start.
         let new = match before {
             Some(before) if status.passes >= before => status.passes - before,
-            Some(_) | None => status.passes,
+            Some(_) => status.passes,
+            // Of those before, nobody knows what came of them.
+            None => status.passes.min(1),
         };
         if new == 0 {
             return;

@@ -11,7 +11,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use nself::{
     controller::watch::Request,
-    sync::Cause,
+    sync::{Cause, Phase, Status},
     web::{Face, ListenError, Listener},
 };
 use server::{Server, status};
@@ -60,6 +60,7 @@ async fn readiness_follows_passes_and_trouble() {
 #[tokio::test(start_paused = true)]
 async fn a_loop_that_does_not_come_round_is_not_alive() {
     let server = Server::start().await;
+    server.publish(Status { phase: Phase::Looking, ..status() });
     assert_eq!(server.get("/healthz").await.status, 200);
     tokio::time::advance(std::time::Duration::from_hours(1)).await;
     let problem = server.get("/healthz").await;

@@ -46,6 +46,7 @@ fn claim(headers: &HeaderMap, keys: &Keys, now: u64) -> Result<Claim, Refusal> {
 }
 
 fn push(body: &Value) -> Option<Push> {
+    body.as_object()?;
     // A system hook tells of much else in the same form.
     let is_push = match &body["event_name"] {
         Value::String(name) => name == "push" || name == "tag_push",

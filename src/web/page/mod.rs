@@ -33,7 +33,7 @@ pub(super) fn page(shown: Option<&Named>, all: &[Named], root: &'static str, now
     let nonce: String = rand::rng().sample_iter(Alphanumeric).take(24).map(char::from).collect();
     let mut response = Response::new(Body::from(whole(shown, all, root, now, &nonce)));
     let policy = format!(
-        "default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; connect-src 'self'; \
+        "default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; connect-src 'self'; img-src data:; \
          base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     );
     let headers = response.headers_mut();

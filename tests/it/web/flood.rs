@@ -66,8 +66,8 @@ fn what_is_remembered_is_bounded() {
     assert!(!seen.is_new("github", Some("other"), Some(b"tag")));
     assert!(!seen.is_new("github", Some("first"), None));
     assert!(seen.is_new("gitlab", Some("first"), None), "ids are each sender's own");
-    let long = "x".repeat(10_000);
-    for number in 0..10_000_u32 {
+    let long = "x".repeat(1000);
+    for number in 0..2000_u32 {
         assert!(seen.is_new(
             "github",
             Some(&format!("{long}{number}")),
@@ -75,7 +75,7 @@ fn what_is_remembered_is_bounded() {
         ));
     }
     assert_eq!(seen.len(), 2048);
-    assert!(!seen.is_new("github", Some(&format!("{long}9999")), None));
+    assert!(!seen.is_new("github", Some(&format!("{long}1999")), None));
     assert!(seen.is_new("github", Some("first"), None), "the oldest is forgotten");
 }
 
