@@ -137,7 +137,7 @@ enum Command {
     Rollback(rollback::RollbackArgs),
     History(history::HistoryArgs),
     Drift(drift::DriftArgs),
-    Watch(watch::WatchArgs),
+    Watch(Box<watch::WatchArgs>),
     Approve(watch::ApproveArgs),
     Retry(watch::RetryArgs),
     Adopt(adopt::AdoptArgs),

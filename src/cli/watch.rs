@@ -187,8 +187,7 @@ fn hooks(args: &WatchArgs) -> Result<Hooks, Error> {
 fn secret_in(file: &std::path::Path, what: &str) -> Result<Sensitive, Error> {
     let file = &place::handed_over(file);
     let text = std::fs::read_to_string(file).map_err(|error| {
-        Error::of(Exit::Usage, &error)
-            .attempting(&format!("cannot read {what}, {}", file.display()))
+        Error::of(Exit::Usage, &error).attempting(format!("cannot read {what}, {}", file.display()))
     })?;
     let text = text.trim_end_matches(['\n', '\r']);
     if text.is_empty() {

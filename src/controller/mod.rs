@@ -105,6 +105,8 @@ pub struct Options {
     pub spared: BTreeSet<ServiceName>,
     /// The share of what is there that may be removed without a word, instead of what the file says.
     pub refuse_over: Option<Share>,
+    /// The commit it brings about, for the history.
+    pub revision: Option<String>,
     /// Whether to look for images that were built and are not of use any more, beside what it is for.
     pub built_images: bool,
 }

@@ -101,6 +101,7 @@ fn begun(project: &Project, options: &Options, pass: &Pass) -> Begun {
         host: who.host,
         nself: env!("CARGO_PKG_VERSION").to_owned(),
         returns_to: project.recalled.as_ref().map(|recalled| recalled.from),
+        revision: options.revision.clone().filter(|_| project.recalled.is_none()),
         configuration: configuration(project, &pass.facts),
         secrets: secrets
             .filter_map(|name| Some((name.to_string(), fingerprint(name)?.as_str().to_owned())))

@@ -96,6 +96,7 @@ mod tests {
                     host: String::new(),
                     nself: String::new(),
                     returns_to: back.map(|entry| Return { entry, generation: 0 }),
+                    revision: None,
                     configuration: Configuration { main, ..Configuration::default() },
                     secrets: [].into(),
                     changes: Vec::new(),

@@ -352,6 +352,7 @@ mod tests {
             host: "desk".into(),
             nself: "0.1.0".into(),
             returns_to: None,
+            revision: None,
             configuration: Configuration {
                 main: Text::new("nself.toml", format!("# {generation}\n")),
                 ..Configuration::default()

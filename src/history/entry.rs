@@ -31,6 +31,9 @@ pub struct Begun {
     /// The apply whose configuration this brings back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub returns_to: Option<Return>,
+    /// The commit it brings about, such as `main@3f9c21d: a subject`, where one was followed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
     /// What it was made from.
     pub configuration: Configuration,
     /// The fingerprint of each secret.

@@ -49,7 +49,7 @@ pub fn history(runs: &[Run], style: Style) -> String {
 
 /// Returns one apply with its changes and failures.
 pub fn generation(run: &Run, style: Style) -> String {
-    let Begun { user, host, command, nself, returns_to, changes, .. } = &run.begun;
+    let Begun { user, host, command, nself, returns_to, revision, changes, .. } = &run.begun;
     let mut parts = vec![
         style.paint(Tone::Strong, &format!("generation {}", generations(run))),
         format!("{} by {user}@{host}", when(run.begun.at)),
@@ -57,6 +57,7 @@ pub fn generation(run: &Run, style: Style) -> String {
         style.paint(tone(run), &result(run)),
     ];
     parts.extend(returns_to.map(|to| format!("as generation {}", to.generation)));
+    parts.extend(revision.as_deref().map(clean));
     parts.push(format!("nself {nself}"));
     let mut out = dotted(&parts, style.width) + "\n\n";
     for ChangeEntry { id, what, reason, fields } in changes {

@@ -15,7 +15,10 @@ pub fn ledger(ledger: &Ledger, runs: bool, style: Style) -> String {
     match (runs, applied) {
         (true, applied) => line(Tone::Dim, format!("watched{}", applied.unwrap_or_default())),
         (false, applied) => {
-            let what = format!("not watched now: nself watch{}", applied.map(|at| format!(" · last at{at}")).unwrap_or_default());
+            let what = format!(
+                "not watched now: nself watch{}",
+                applied.map(|at| format!(" · last at{at}")).unwrap_or_default()
+            );
             line(Tone::Change, what);
         }
     }

@@ -229,7 +229,7 @@ async fn a_fetch_brings_no_more_than_it_may() {
     let noise: String = (0..200_000)
         .map(|_| {
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            char::from(b'!' + (random >> 33) as u8 % 90)
+            char::from(b'!' + u8::try_from((random >> 33) % 90).unwrap())
         })
         .collect();
     forge.write("noise", &noise);

@@ -176,6 +176,32 @@ fn while_it_is_paused_it_reports_and_changes_nothing() {
 }
 
 #[test]
+fn where_it_only_reports_it_changes_nothing_and_says_what_moved_once() {
+    Rig::default().run(async |rig| {
+        rig.push("web:1").await;
+        rig.settle().await;
+        rig.push("web:1 only reported").await;
+        rig.settle().await;
+        for _ in 0..3 {
+            rig.tamper("web", State::Exited { code: 137, oom: false });
+            rig.wait(60).await;
+        }
+        let status = rig.status();
+        assert_eq!(status.sync, Sync::OutOfSync);
+        assert!(status.differences[0].is_drift, "{:?}", status.differences);
+        assert_ne!(rig.state("web"), Some(State::Running));
+        assert!(rig.told(Subject::Drift), "{:?}", rig.notices());
+        // A commit is reported, too.
+        rig.push("web:2 only reported").await;
+        rig.wait(700).await;
+        assert_eq!(rig.image("web").as_deref(), Some("web:1"));
+        // Until the file says that it may.
+        rig.push("web:3").await;
+        rig.until("it goes on", |rig, _| rig.image("web").as_deref() == Some("web:3")).await;
+    });
+}
+
+#[test]
 fn what_is_held_waits_for_a_word() {
     Rig::default().run(async |rig| {
         rig.push("web:1 with data").await;

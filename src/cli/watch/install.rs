@@ -74,7 +74,7 @@ pub(super) fn install(args: &InstallArgs, context: &Context) -> Result<Exit, Err
 }
 
 /// Refuses now what the unit would be refused at each start.
-fn understood(given: &[String]) -> Result<WatchArgs, Error> {
+fn understood(given: &[String]) -> Result<Box<WatchArgs>, Error> {
     let words = ["nself", "watch"].into_iter().map(str::to_owned).chain(given.iter().cloned());
     let parsed = Cli::try_parse_from(words.map(OsString::from));
     let parsed = parsed.map_err(|error| {

@@ -294,6 +294,7 @@ impl<O: Origin, E: Engine + Lock> Watch<O, E> {
         self.publish(|status| status.phase = Phase::Applying);
         let options = Options {
             back_on_failure: matches!(wanted, Wanted::Trial(_)),
+            revision: wanted.revision().map(|it| format!("{}: {}", it.label(), it.subject)),
             ..self.options(project)
         };
         let agree = async |_: &Pass| true;
@@ -448,7 +449,7 @@ fn placed(mistake: &Diagnostic, sources: &[Source]) -> String {
     };
     let text = sources.iter().find(|source| source.name == label.file);
     let before = text.and_then(|text| text.bytes.get(..label.span.start));
-    let line = before.map_or(1, |before| before.iter().filter(|byte| **byte == b'\n').count() + 1);
+    let line = before.map_or(1, |before| before.split(|byte| *byte == b'\n').count());
     let name = label.file.rsplit('/').next().unwrap_or_default();
     format!("{name}:{line}: {}", mistake.message)
 }

@@ -41,6 +41,8 @@ struct RunJson<'a> {
     result: &'static str,
     /// The generation it brought back.
     returns_to: Option<u64>,
+    /// The commit it brought about, where one was followed.
+    revision: Option<&'a str>,
     /// The environment.
     environment: Option<&'a str>,
     /// The engine's own id.
@@ -81,6 +83,7 @@ impl<'a> RunJson<'a> {
             command: run.begun.command.word(),
             result: ended.map_or("cut off", |ended| ended.found.word()),
             returns_to: run.begun.returns_to.map(|to| to.generation),
+            revision: run.begun.revision.as_deref(),
             environment: run.begun.configuration.environment.as_deref(),
             engine: &run.begun.engine,
             nself: &run.begun.nself,

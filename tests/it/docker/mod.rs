@@ -9,6 +9,7 @@ mod changes;
 mod contend;
 mod failing;
 mod files;
+mod gitops;
 mod harmless;
 mod inside;
 mod killed;

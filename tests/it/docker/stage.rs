@@ -319,4 +319,4 @@ pub(crate) fn eventually<T>(what: &str, mut attempt: impl FnMut() -> Result<T, S
     }
 }
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);

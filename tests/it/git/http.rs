@@ -112,8 +112,9 @@ fn answer(stream: impl Read + Write, manner: &Manner, seen: &Seen) -> Option<()>
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    child.stdin.take()?.write_all(&body).ok()?;
+    let asked = child.stdin.take().unwrap().write_all(&body);
     let output = child.wait_with_output().ok()?.stdout;
+    asked.ok()?;
     let end = output.windows(4).position(|four| four == b"\r\n\r\n")?;
     let head = String::from_utf8_lossy(&output[..end]).into_owned();
     let status = head.lines().find_map(|line| line.strip_prefix("Status: ")).unwrap_or("200 OK");

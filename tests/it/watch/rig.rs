@@ -331,12 +331,17 @@ impl Pushed {
     fn write(&self, to: &str, revision: &Revision) -> Place {
         let folder = self.folder.join(to);
         std::fs::create_dir_all(&folder).unwrap();
-        let (image, data) = match revision.subject.split_once(" with ") {
-            Some((image, _)) => (image, "volumes = { data = \"/data\" }"),
+        let (subject, watch) = match revision.subject.split_once(" only reported") {
+            Some((subject, _)) => (subject, "[watch]\nmode = \"detect\"\n\n"),
             None => (revision.subject.as_str(), ""),
         };
-        let text =
-            format!("[project]\nname = \"shop\"\n\n[services.web]\nimage = \"{image}\"\n{data}\n");
+        let (image, data) = match subject.split_once(" with ") {
+            Some((image, _)) => (image, "volumes = { data = \"/data\" }"),
+            None => (subject, ""),
+        };
+        let text = format!(
+            "[project]\nname = \"shop\"\n\n{watch}[services.web]\nimage = \"{image}\"\n{data}\n"
+        );
         std::fs::write(folder.join("nself.toml"), text).unwrap();
         self.place_in(&folder)
     }
