@@ -228,9 +228,10 @@ async fn read(
         return Err(too_many(1));
     }
     // Small ones take no turns: who sends long ones slowly does not keep them out.
-    let _turn = match is_small {
-        true => None,
-        false => Some(timeout(SLOWEST, desk.bodies.acquire()).await.map_err(|_| too_slow())?),
+    let _turn = if is_small {
+        None
+    } else {
+        Some(timeout(SLOWEST, desk.bodies.acquire()).await.map_err(|_| too_slow())?)
     };
     let mut kept = Some(Vec::new());
     let mut length = 0;
