@@ -48,7 +48,7 @@ fn drift_is_healed_as_soon_as_it_is_heard_of() {
         rig.tamper("web", State::Exited { code: 137, oom: false });
         rig.until("it runs again", |rig, _| rig.state("web") == Some(State::Running)).await;
         let status = rig.settle().await;
-        assert_eq!((status.sync, status.last.unwrap().result), (Sync::InSync, Result::Done));
+        assert_eq!((status.sync, status.last.unwrap().result), (Sync::InSync, Result::Nothing));
     });
 }
 
@@ -258,7 +258,8 @@ fn five_hundred_pushes_in_a_minute_are_a_few_passes_and_the_last_one_wins() {
         let status = rig.settle().await;
         assert_eq!(rig.image("web").as_deref(), Some("web:501"));
         assert_eq!(status.sync, Sync::InSync);
-        assert!(status.passes - before <= 62, "{} passes", status.passes - before);
+        // Each second one that applies, and one that looks at what came of it.
+        assert!(status.passes - before <= 2 * 62, "{} passes", status.passes - before);
     });
 }
 

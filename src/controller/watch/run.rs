@@ -143,9 +143,10 @@ pub async fn run<O: Origin, E: Engine + Lock + Listen>(
             (None, Some(_)) => happenings = None,
             (Some(_), Some(_)) | (None, None) => {}
         }
-        // What a turn itself did was looked at in it.
-        if turn.has_applied {
-            drain(&mut happenings);
+        // Most of it the turn did itself; what somebody did at its very end shows in one more look, which causes
+        // nothing to be heard of.
+        if turn.has_applied && drain(&mut happenings) {
+            pending.add(Cause::Engine);
         }
         while pending.is_empty() {
             let heard = async {
@@ -361,12 +362,16 @@ impl Restless {
     }
 }
 
-/// Throws away what was heard so far.
-fn drain<S: futures_util::Stream + Unpin>(happenings: &mut Option<S>) {
+/// Throws away what was heard so far. Returns whether there was anything.
+fn drain<S: futures_util::Stream + Unpin>(happenings: &mut Option<S>) -> bool {
     use futures_util::FutureExt as _;
+    let mut heard = false;
     if let Some(stream) = happenings {
-        while let Some(Some(_)) = stream.next().now_or_never() {}
+        while let Some(Some(_)) = stream.next().now_or_never() {
+            heard = true;
+        }
     }
+    heard
 }
 
 async fn until(time: Option<Instant>) {
