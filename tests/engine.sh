@@ -1,5 +1,5 @@
 # Gives a Debian machine a Docker engine, the base image that everything here builds on, and what tests need of others.
-# Sourced by tests/run, tests/bench/run and examples/quickstart/run; it does only what is not done yet.
+# Sourced by tests/run, tests/bench/run and the examples that run; it does only what is not done yet.
 # shellcheck shell=bash
 
 # The image that recipes and examples build on.

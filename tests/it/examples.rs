@@ -1,10 +1,32 @@
 //! Every example is good for something: it validates and parses.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use nself::spec;
 
 use crate::{case, compile};
+
+/// Returns the file of each project of the examples.
+fn projects() -> Vec<PathBuf> {
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("examples")];
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            // Hidden folders hold what an example that ran left there.
+            let is_hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes()[0] == b'.');
+            if path.is_dir() && !is_hidden {
+                folders.push(path);
+            } else if path.ends_with("nself.toml") {
+                files.push(path);
+            }
+        }
+    }
+    assert!(files.len() >= 4, "{files:?}");
+    files
+}
 
 #[test]
 fn the_schema_is_up_to_date() {
@@ -20,12 +42,7 @@ fn the_schema_is_up_to_date() {
 #[test]
 fn examples_validate_against_the_schema() {
     let validator = jsonschema::draft202012::new(&spec::schema()).unwrap();
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path().join("nself.toml");
-        if !path.exists() {
-            continue;
-        }
+    for path in projects() {
         let text = fs::read_to_string(&path).unwrap();
         let value: serde_json::Value = toml::from_str(&text).unwrap();
         let errors: Vec<_> = validator.iter_errors(&value).map(|e| e.to_string()).collect();
@@ -35,12 +52,7 @@ fn examples_validate_against_the_schema() {
 
 #[test]
 fn examples_compile() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path().join("nself.toml");
-        if !path.exists() {
-            continue;
-        }
+    for path in projects() {
         let input = case::input(&path);
         assert!(compile::compile(&input).containers().count() > 0);
     }
