@@ -121,6 +121,12 @@ impl<O: Origin, E: Engine + Lock> Watch<O, E> {
                     self.ledger.find(head);
                 }
                 self.head = head;
+                // Bringing it about can take minutes, and whoever looks meanwhile sees what it is about.
+                let (source, head) = (self.origin.words(), self.head.clone());
+                self.publish(|status| {
+                    status.source = source;
+                    status.head = head;
+                });
                 None
             }
             Err(Trouble { what, .. }) => {
