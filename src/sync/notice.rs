@@ -275,7 +275,11 @@ fn standing(status: &Status, now: u64) -> BTreeMap<String, Notice> {
     for difference in status.differences.iter().filter(|difference| difference.is_drift) {
         add(
             format!("drift:{}", difference.id),
-            format!("{} was changed behind our back: {}", difference.id, difference.reason),
+            match difference.reason.as_str() {
+                // The fields that follow say it.
+                "" => format!("{} was changed behind our back", difference.id),
+                why => format!("{} was changed behind our back: {why}", difference.id),
+            },
             difference.fields.clone(),
         );
     }
