@@ -33,8 +33,33 @@ image_settings() {
     if [ "$source" = build ] && [ -n "$bundle" ]; then echo "ca_bundle = \"$bundle\""; fi
 }
 
+# found WHAT TEXT: one line of what was seen.
+found() { printf '    %-28s %s\n' "$1" "$2"; }
+
 # expect WHAT PATTERN TEXT: the text matches, or all is lost.
 expect() {
     [[ $3 =~ $2 ]] || die "$1: expected $2, got: $3"
-    printf '    %-28s %s\n' "$1" "${BASH_REMATCH[0]}"
+    found "$1" "${BASH_REMATCH[0]}"
+}
+
+# eventually WHAT PATTERN COMMAND...: the command prints something that matches within 30 s.
+eventually() {
+    local what=$1 pattern=$2 until=$((SECONDS + 30)) text=''
+    shift 2
+    while [ "$SECONDS" -le "$until" ]; do
+        text=$("$@" 2>&1) || true
+        if [[ $text =~ $pattern ]]; then
+            found "$what" "${BASH_REMATCH[0]}"
+            return
+        fi
+        sleep 0.2
+    done
+    die "$what: expected $pattern, got: $text"
+}
+
+# end PID: asks a process that was started here to end, and waits until it has.
+end() {
+    [ -n "$1" ] || return 0
+    kill -TERM "$1" 2> /dev/null || true
+    wait "$1" 2> /dev/null || true
 }
