@@ -147,7 +147,10 @@ async fn follow<O: Origin>(
         cancel: &cancel,
     };
     let tell = |told| teller.tell(told);
-    let ended = run_loop(origin, connect, brief, &|_, _| {}, &tell).await;
+    let ended = tokio::select! {
+        ended = run_loop(origin, connect, brief, &|_, _| {}, &tell) => ended,
+        () = teller.follow(&handle) => Ok(()),
+    };
     cancel.cancel();
     // What is left to be told is told, and the page says goodbye.
     teller.finished().await;

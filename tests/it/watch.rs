@@ -191,10 +191,18 @@ fn where_it_only_reports_it_changes_nothing_and_says_what_moved_once() {
         assert!(status.differences[0].is_drift, "{:?}", status.differences);
         assert_ne!(rig.state("web"), Some(State::Running));
         assert!(rig.told(Subject::Drift), "{:?}", rig.notices());
-        // A commit is reported, too.
+        // A commit is reported, too, and not said to run.
         rig.push("web:2 only reported").await;
         rig.wait(700).await;
         assert_eq!(rig.image("web").as_deref(), Some("web:1"));
+        let status = rig.status();
+        assert_eq!(
+            status.applied.as_ref().map(|it| it.subject.as_str()),
+            Some("web:1 only reported")
+        );
+        assert_eq!(status.last.as_ref().map(|last| last.result), Some(Result::Left));
+        let told = rig.commits().last().copied();
+        assert_eq!(told, Some(("web:2 only reported", CommitState::Pending)));
         // Until the file says that it may.
         rig.push("web:3").await;
         rig.until("it goes on", |rig, _| rig.image("web").as_deref() == Some("web:3")).await;

@@ -19,7 +19,7 @@ use crate::{
         forge::{Place as Forge, Statuses},
     },
     spec::Channel,
-    sync::Result as CameOf,
+    sync::{Phase, Result as CameOf, commit_state},
 };
 
 use super::super::Context;
@@ -87,6 +87,20 @@ impl Teller {
             Told::Notice(notice) => outbox.send(notice),
             Told::Commit(revision, state, line) => outbox.send_state(&revision, state, &line),
         }
+    }
+
+    /// Tells the repository of each commit as soon as it is being brought about. Ends with the loop.
+    pub(super) async fn follow(&self, handle: &Handle) {
+        let mut follow = handle.follow();
+        while follow.changed().await.is_ok() {
+            let status = follow.borrow_and_update().clone();
+            if status.phase == Phase::Applying
+                && let Some((revision, state, line)) = commit_state(&status)
+            {
+                self.tell(Told::Commit(revision, state, line));
+            }
+        }
+        std::future::pending::<()>().await;
     }
 
     /// Comes back when all is told, or cannot be.

@@ -26,6 +26,8 @@ use crate::{
 const BUNCH: Duration = Duration::from_millis(30);
 /// A bunch that does not end is looked at all the same.
 const LONGEST_BUNCH: Duration = Duration::from_millis(150);
+/// They are never further apart than this, since somebody may be at work.
+const RESTFUL: Duration = Duration::from_secs(5);
 /// Looks because of the engine that follow each other faster than this are ever further apart: a container that
 /// keeps crashing is no news.
 const RESTLESS: Duration = Duration::from_secs(10);
@@ -338,7 +340,7 @@ impl Restless {
             // The first few are looked at at once: somebody may be at work.
             let delay = self.backoff.failed(0).duration();
             if self.backoff.failures() > 5 {
-                until = begin + delay.min(Duration::from_secs(30));
+                until = begin + delay.min(RESTFUL);
             }
         } else {
             self.backoff.succeeded();

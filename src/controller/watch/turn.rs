@@ -22,6 +22,9 @@ use crate::{
 /// A first revision has nothing to go back to. It is tried this often before it is given up.
 const MOST_ATTEMPTS: u32 = 3;
 
+/// What is said of differences that the loop is not to touch.
+const ONLY_REPORTS: &str = "it only reports here: nself apply";
+
 /// What a turn is to bring about.
 #[derive(Debug, Clone)]
 enum Wanted {
@@ -266,12 +269,7 @@ impl<O: Origin, E: Engine + Lock> Watch<O, E> {
         let watch = &project.spec.watch;
         let window = sync::open(&watch.windows(), milliseconds());
         let leave = leave(&self.ledger, project.spec.reach().mode, window);
-        let count = pass.plan.changes.changes.len();
-        let differ = if count == 1 {
-            "1 resource differs".to_owned()
-        } else {
-            format!("{count} resources differ")
-        };
+        let differ = differ(pass.plan.changes.changes.len());
         let left = |why: String| Ended::new(CameOf::Left, format!("{differ}; {why}"));
         match leave {
             Leave::Given => {}
@@ -280,7 +278,7 @@ impl<O: Origin, E: Engine + Lock> Watch<O, E> {
                 let why = pause.map(|pause| format!("paused by {}: {}", pause.who, pause.why));
                 return Ok(left(why.unwrap_or_default()));
             }
-            Leave::Detect => return Ok(left("nself only reports here: nself apply".to_owned())),
+            Leave::Detect => return Ok(left(ONLY_REPORTS.to_owned())),
             Leave::Closed(opens) => {
                 let mut ended = left("the window is closed".to_owned());
                 ended.turn.opens = opens;
@@ -297,7 +295,10 @@ impl<O: Origin, E: Engine + Lock> Watch<O, E> {
                 return Ok(ended);
             }
         }
-        self.publish(|status| status.phase = Phase::Applying);
+        self.publish(|status| {
+            status.phase = Phase::Applying;
+            status.sync = sync::Sync::OutOfSync;
+        });
         let options = Options {
             back_on_failure: matches!(wanted, Wanted::Trial(_)),
             revision: wanted.revision().map(|it| format!("{}: {}", it.label(), it.subject)),
@@ -322,8 +323,11 @@ impl<O: Origin, E: Engine + Lock> Watch<O, E> {
     fn settled(&mut self, wanted: &Wanted, plan: &Plan) -> Ended {
         self.failures.succeeded();
         let mut trouble = None;
-        // A revision of which something is held is not brought about yet.
-        if let Some(revision) = wanted.revision().filter(|_| plan.held.is_empty()) {
+        // A revision of which something is held, or left to a person, is not brought about yet. What somebody moved
+        // says nothing about it.
+        let left = &plan.changes.left_out;
+        let is_whole = plan.held.is_empty() && left.iter().all(|left| left.change.is_drift());
+        if let Some(revision) = wanted.revision().filter(|_| is_whole) {
             let before = self.ledger.clone();
             self.ledger.succeed(revision);
             if before != self.ledger {
@@ -331,6 +335,10 @@ impl<O: Origin, E: Engine + Lock> Watch<O, E> {
             }
         }
         let mut ended = match plan.held.len() {
+            0 if !left.is_empty() => {
+                let line = format!("{}; {ONLY_REPORTS}", differ(left.len()));
+                Ended::new(CameOf::Left, line)
+            }
             0 => Ended::new(CameOf::Nothing, "nothing to do"),
             1 => Ended::new(CameOf::Left, "1 change waits for a person's word"),
             many => Ended::new(CameOf::Left, format!("{many} changes wait for a person's word")),
@@ -434,6 +442,10 @@ impl<O: Origin, E: Engine + Lock> Watch<O, E> {
     fn delay(&mut self) -> Millis {
         self.failures.failed(rand::random())
     }
+}
+
+fn differ(count: usize) -> String {
+    if count == 1 { "1 resource differs".to_owned() } else { format!("{count} resources differ") }
 }
 
 /// Returns what failed first, in a clause.
