@@ -162,7 +162,9 @@ pub(super) fn print(
             let Some(last) = &status.last else { continue };
             let at =
                 status.head.as_ref().map(|head| format!(" {}", head.label())).unwrap_or_default();
-            let line = format!("{}{at}: {}", status.project, last.line);
+            // Its name is not known before its file was read.
+            let name = if status.project.is_empty() { &status.source } else { &status.project };
+            let line = format!("{name}{at}: {}", last.line);
             // Nothing to do is said once, when it follows on something else.
             let is_again = line == shown.1
                 && matches!(last.result, CameOf::Nothing | CameOf::Left | CameOf::Failed);
