@@ -136,7 +136,7 @@ table! {
         pub external: Option<Sourced<bool>>,
         /// Where an external service is. May hold references to secrets.
         pub url: Option<Sourced<Template>>,
-        /// What `nself watch` does about its differences: "heal" or "detect". Default: as [watch] says.
+        /// What `nself watch` does about its differences: "heal" or "detect". Default: as the table `watch` says.
         pub watch: Option<Sourced<WatchMode>>,
     }
 }
