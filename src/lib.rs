@@ -31,7 +31,7 @@
 //! | [`compose`] | a project of Docker Compose in the words of `nself.toml` |
 //! | [`edit`] | live values written into `nself.toml`, comments kept |
 //! | [`sync`] | the loop's decisions: what to bring about, whether now, when to look again, what to tell |
-//! | [`source`] | where files and build folders are read |
+//! | [`source`] | where files and build folders are read; git repositories, and changes of files |
 //! | [`notice`] | notifications, and the status of commits |
 //! | [`secret`], [`cert`] | the vault; the local certificate authority |
 //! | [`history`] | what was done, by whom, from what, in a file that shows when it was changed |
@@ -77,6 +77,7 @@
 //! | the record, in a label of a volume | 1 | [`observed::Record`] |
 //! | `.nself/secrets.toml`, plain or in an age file | 1, 2 | `secret::content` |
 //! | `.nself/history.db` | 1 | [`history::History`] |
+//! | `watch.json`, what the loop remembers | 1 | [`sync::Ledger`] |
 //! | saved plans | 1 | [`plan::Saved`] |
 //! | `--json` | 1.0, and Terraform's 1.2 | `report::json`; written only |
 //!

@@ -3,7 +3,7 @@
 //! It is not needed to know what should be, which the source says, nor what is, which the engine says: without it
 //! a commit that failed is tried once more, and a notification is sent once more.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -54,9 +54,6 @@ pub struct Ledger {
     /// The last revision of which persons were told that it was brought about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub announced: Option<CommitId>,
-    /// The last deliveries of webhooks, so that none is taken twice.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub deliveries: BTreeSet<String>,
 }
 
 /// A revision that is being tried.
@@ -112,7 +109,6 @@ impl Default for Ledger {
             approvals: Vec::new(),
             told: BTreeMap::new(),
             announced: None,
-            deliveries: BTreeSet::new(),
         }
     }
 }

@@ -255,6 +255,35 @@ fn a_death_at_any_call_is_gone_on_from() {
 }
 
 #[test]
+fn asked_to_end_at_any_call_it_says_of_no_commit_that_it_runs_before_it_does() {
+    for call in 0.. {
+        let done = Rig::default().run(async |rig| {
+            rig.push("web:1").await;
+            rig.settle().await;
+            rig.ends_at(call);
+            rig.push("web:2").await;
+            let ended = rig.ended_or_settled().await;
+            if ended {
+                let runs = rig.image("web").as_deref() == Some("web:2") && rig.is_alone("web");
+                assert!(
+                    runs || rig.remembered().as_deref() == Some("web:1"),
+                    "ended at call {call}"
+                );
+                rig.revive();
+            }
+            let status = rig.settle().await;
+            assert_eq!(rig.image("web").as_deref(), Some("web:2"));
+            assert_eq!((status.sync, status.quarantine), (Sync::InSync, None));
+            !ended
+        });
+        if done {
+            assert!(call > 5, "there were calls to end at");
+            return;
+        }
+    }
+}
+
+#[test]
 fn five_hundred_pushes_in_a_minute_are_a_few_passes_and_the_last_one_wins() {
     Rig::default().run(async |rig| {
         rig.push("web:1").await;

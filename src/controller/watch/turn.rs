@@ -351,6 +351,14 @@ impl<O: Origin, E: Engine + Lock> Watch<O, E> {
     fn applied(&mut self, wanted: &Wanted, report: &Report, attempts: u32) -> Ended {
         let Some(why) = first_failure(report) else {
             let done: usize = report.passes.iter().map(|(_, applied)| applied.counts().0).sum();
+            let is_cut_off = report.passes.iter().any(|(_, applied)| applied.interrupted);
+            if is_cut_off || !report.rest.steps.is_empty() {
+                // What was not waited for may yet fail, so it says nothing about the revision.
+                let why = if is_cut_off { "it was stopped" } else { "it did not settle" };
+                let mut ended = Ended::new(CameOf::Left, format!("{done} steps done; {why}"));
+                ended.turn.retry = Some(self.delay());
+                return ended;
+            }
             // A word is about one thing, once.
             self.ledger.approvals.clear();
             let mut ended = self.settled(wanted, &report.rest);

@@ -48,6 +48,8 @@ struct World {
     /// Counts calls that change something; at this one the process dies.
     calls: AtomicUsize,
     dies_at: Mutex<Option<usize>>,
+    /// At this one it is asked to end.
+    ends_at: Mutex<Option<(usize, CancellationToken)>>,
     is_dead: AtomicBool,
     told: Mutex<Vec<Told>>,
     tries: Mutex<BTreeMap<String, usize>>,
@@ -210,6 +212,13 @@ impl Rig {
         }
     }
 
+    /// Whether no other container of the service is there.
+    pub(super) fn is_alone(&self, service: &str) -> bool {
+        let name = format!("shop-{service}");
+        let world = self.sim.world();
+        world.containers.values().filter(|one| one.seen.name.starts_with(&name)).count() == 1
+    }
+
     pub(super) fn state(&self, service: &str) -> Option<State> {
         self.sim.world().find(&format!("shop-{service}")).map(|found| found.seen.state)
     }
@@ -289,6 +298,41 @@ impl Rig {
         *self.world.dies_at.lock().unwrap() = Some(calls + call);
     }
 
+    /// Sees to it that the loop is asked to end at one of the calls to come that change something.
+    pub(super) fn ends_at(&self, call: usize) {
+        let calls = self.world.calls.load(Ordering::SeqCst);
+        let cancel = self.cancel.lock().unwrap().clone();
+        *self.world.ends_at.lock().unwrap() = Some((calls + call, cancel));
+    }
+
+    /// Waits until the loop has ended by itself or has settled. Returns which.
+    pub(super) async fn ended_or_settled(&self) -> bool {
+        loop {
+            let task = self.task.lock().unwrap().take_if(|task| task.is_finished());
+            if let Some(task) = task {
+                task.await.unwrap();
+                return true;
+            }
+            if self.has_settled() {
+                return false;
+            }
+            self.wait_ms(10).await;
+        }
+    }
+
+    fn has_settled(&self) -> bool {
+        let status = self.status();
+        status.phase == Phase::Waiting
+            && status.applied == status.head
+            && status.head.as_ref().is_some_and(|it| it.subject == "web:2")
+    }
+
+    /// What the loop remembers on disk to be applied.
+    pub(super) fn remembered(&self) -> Option<String> {
+        let ledger = nself::history::read_ledger(&self.folder.path().join("state")).unwrap();
+        ledger.applied.map(|revision| revision.subject)
+    }
+
     /// Waits until the process is dead or the loop has settled. Returns which.
     pub(super) async fn dead_or_settled(&self) -> bool {
         loop {
@@ -309,6 +353,7 @@ impl Rig {
     /// Starts another process where the dead one was.
     pub(super) fn revive(&self) {
         *self.world.dies_at.lock().unwrap() = None;
+        *self.world.ends_at.lock().unwrap() = None;
         self.world.is_dead.store(false, Ordering::SeqCst);
         self.sim.world().locks.clear();
         self.start();
@@ -411,6 +456,11 @@ impl Mortal {
 
     async fn write<T>(&self, call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         let number = self.world.calls.fetch_add(1, Ordering::SeqCst);
+        if let Some((at, cancel)) = &*self.world.ends_at.lock().unwrap()
+            && *at == number
+        {
+            cancel.cancel();
+        }
         if *self.world.dies_at.lock().unwrap() == Some(number) {
             self.world.is_dead.store(true, Ordering::SeqCst);
         }
